@@ -1,0 +1,54 @@
+# Every target does its own set-up. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rocksteady
+PYTHON := .venv/bin/python
+TIERS ?= unit golden emulated apiserver cluster
+ARGS ?=
+
+.PHONY: help
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## Install the Python environment of the project into .venv.
+	@hack/setup.sh
+
+.PHONY: demo
+demo: operator-up ## Start a local cluster, serve a real model on it and ask it something.
+	@hack/demo.sh
+
+.PHONY: test
+test: setup ## Run all test tiers on a local cluster; TIERS="unit golden" runs some of them.
+	@hack/test.sh $(TIERS) -- $(ARGS)
+
+.PHONY: test-extended
+test-extended: setup ## Run what is too slow for every change: other Kubernetes versions.
+	@hack/test-extended.sh
+
+.PHONY: check
+check: setup ## Check format, lint, types, layers and generated files.
+	@hack/check.sh
+
+.PHONY: cluster-up
+cluster-up: setup ## Start (or repair) the local cluster: Kubernetes, gateway, Prometheus.
+	@$(PYTHON) -m hack.local_cluster up
+
+.PHONY: cluster-down
+cluster-down: setup ## Stop the local cluster and leave nothing behind.
+	@$(PYTHON) -m hack.local_cluster down
+
+.PHONY: operator-up
+operator-up: cluster-up ## Build the operator's image and install its chart on the local cluster.
+	@hack/operator-up.sh
+
+.PHONY: generate
+generate: setup ## Write crds/, the chart's copy and docs/reference anew from the code.
+	@$(PYTHON) -m hack.gen_crds
+	@$(PYTHON) -m hack.gen_api_reference
+
+.PHONY: lock
+lock: setup ## Write requirements*.lock anew from pyproject.toml.
+	@hack/lock.sh

@@ -1,0 +1,221 @@
+"""The cluster as processes of this machine: have it up, have it gone."""
+
+import json
+import shutil
+import socket
+from pathlib import Path
+
+from hack.local_cluster import containerd, network, node, preflight
+from hack.local_cluster.addons import Addon, Installer, addons
+from hack.local_cluster.commands import run
+from hack.local_cluster.control_plane import is_ready, wait_until
+from hack.local_cluster.errors import ClusterError
+from hack.local_cluster.go_build import binary_path, ensure_binary, kubernetes_programs
+from hack.local_cluster.images import ensure_addon_archive, ensure_archive
+from hack.local_cluster.paths import Layout
+from hack.local_cluster.processes import Processes, terminate
+from hack.local_cluster.progress import Progress
+from hack.local_cluster.settings import (
+    NODE_NAME,
+    Settings,
+    load_settings,
+    save_settings,
+    usable,
+)
+from hack.local_cluster.tools import ETCD, kubernetes
+
+_NODE_READY_SECONDS = 90
+_REACHABLE_SECONDS = 30
+_HOST = "127.0.0.1"
+
+
+class NodeCluster:
+    """One cluster of one node, made of processes of this machine.
+
+    Args:
+        layout: Where it keeps its files.
+        progress: Where to show what is going on.
+    """
+
+    backend = "node"
+
+    def __init__(self, layout: Layout, progress: Progress) -> None:
+        self.layout = layout
+        self.progress = progress
+        self.processes = Processes(layout.processes, layout.logs, marker=str(layout.root))
+
+    @property
+    def kubectl(self) -> list[str]:
+        """How to reach the cluster as its administrator."""
+        program = binary_path(kubernetes(), "kubectl")
+        return [str(program), "--kubeconfig", str(self.layout.kubeconfig)]
+
+    @property
+    def _installer(self) -> Installer:
+        return Installer(self.kubectl, self.layout.config / "applied.json")
+
+    def settings(self) -> Settings | None:
+        """Return what the cluster was made with; None when there is none."""
+        return load_settings(self.layout.state_file)
+
+    def components(self) -> dict[str, str]:
+        """Return the components and whether they run, in words."""
+        records = {name: self.processes.record(name) for name in node.COMPONENTS}
+        return {
+            name: f"running, process {record.pid}" if record else "not running"
+            for name, record in records.items()
+        }
+
+    def is_running(self, settings: Settings) -> bool:
+        """Tell whether everything is as `up` with these settings would leave it."""
+        if self.settings() != settings or not all(map(self.processes.record, node.COMPONENTS)):
+            return False
+        if not is_ready(Path(self.kubectl[0]), self.layout.kubeconfig) or not self._node_ready():
+            return False
+        archives = self._archives(settings)
+        return self._installer.is_installed(archives, _HOST) and self._reachable(settings)
+
+    def up(self, settings: Settings) -> None:
+        """Have the cluster run; parts that died are started, data that do not fit replaced.
+
+        Raises:
+            ClusterError: Names what is in the way and the cure.
+        """
+        kept = self.settings()
+        if self.layout.etcd.exists() and (kept is None or not usable(kept, settings)):
+            self.progress.note("the data that are here are of another version: replacing them")
+            self.purge()
+        preflight.check(self.layout, settings, self.processes, self.progress)
+        ensure_binary(ETCD, "etcd", self.progress)
+        programs = kubernetes_programs(self.progress)
+        if self._is_damaged():
+            self.down()
+        replaceable = self.layout.etcd.exists()
+        save_settings(self.layout.state_file, settings)
+        try:
+            self._start(settings, programs)
+        except ClusterError as failure:
+            if not replaceable:
+                raise
+            self.progress.note(f"the cluster that was here does not come back: {failure}")
+            self.progress.note("replacing it by an empty one")
+            self.purge()
+            save_settings(self.layout.state_file, settings)
+            self._start(settings, programs)
+        self._install(settings)
+        if not self._reachable(settings):
+            # Somebody flushed the machine's packet filter: pods have to be plugged in anew.
+            self.down()
+            self._start(settings, programs)
+            self._install(settings)
+        self._wait_until_reachable(settings)
+
+    def _is_damaged(self) -> bool:
+        """Tell whether pods lost what only a new start gives them: containerd or the bridge."""
+        traces = self.processes.names() or self.leftovers()
+        lost = self.processes.record("containerd") is None or not network.exists()
+        return bool(traces) and lost
+
+    def _start(self, settings: Settings, programs: dict[str, Path]) -> None:
+        plane = node.control_plane(self.layout, settings)
+        network.create(self.layout.config / "cni", self._addresses)
+        node.prepare(self.layout, plane)
+        with self.progress.step("starting containerd"):
+            node.start_containerd(self.layout, self.processes)
+        self.load(ensure_archive("pause"))
+        with self.progress.step("starting etcd and the API server"):
+            plane.start(self.processes)
+        with self.progress.step("starting the node"):
+            node.start_controllers(self.layout, programs, self.processes)
+            node.start_kubelet(self.layout, programs, self.processes)
+            wait_until(self._node_ready, _NODE_READY_SECONDS, self._why_not_ready)
+            node.check_alive(self.processes)
+
+    def _install(self, settings: Settings) -> None:
+        archives = self._archives(settings)
+        for archive in archives.values():
+            self.load(archive)
+        self._installer.install(archives, self.progress, _HOST)
+
+    def _archives(self, settings: Settings) -> dict[Addon, Path]:
+        return {addon: ensure_addon_archive(addon, self.progress) for addon in addons(settings)}
+
+    def load(self, archive: Path) -> bool:
+        """Have an image in the cluster.
+
+        Returns:
+            Whether it had to be imported.
+
+        Raises:
+            ClusterError: The cluster is down, or the file is no image.
+        """
+        if self.processes.record("containerd") is None:
+            raise ClusterError("the cluster is down: run `python -m hack.local_cluster up` first")
+        with self.progress.step(f"importing {archive.name}"):
+            return containerd.import_image(self.layout, archive)
+
+    @property
+    def _addresses(self) -> Path:
+        return self.layout.config / "cni-addresses"
+
+    def _node_ready(self) -> bool:
+        try:
+            command = [*self.kubectl, "get", "node", NODE_NAME, "-o", "json"]
+            answer = run(command, timeout_seconds=10)
+        except ClusterError:
+            return False
+        conditions = json.loads(answer)["status"].get("conditions", [])
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    def _why_not_ready(self) -> str:
+        tails = "\n".join(self.processes.log_tail(name) for name in ("kubelet", "containerd"))
+        return f"the node did not get ready within {_NODE_READY_SECONDS} s; {tails}"
+
+    def _reachable(self, settings: Settings) -> bool:
+        return all(map(_answers, (settings.gateway_port, settings.prometheus_port)))
+
+    def _wait_until_reachable(self, settings: Settings) -> None:
+        wait_until(
+            lambda: self._reachable(settings),
+            _REACHABLE_SECONDS,
+            lambda: (
+                f"nothing answers at 127.0.0.1:{settings.gateway_port} (gateway) or "
+                f"127.0.0.1:{settings.prometheus_port} (Prometheus): does a firewall drop it?"
+            ),
+        )
+
+    def down(self) -> None:
+        """Stop all that was started and remove every trace but the data."""
+        for name in ("kube-proxy", "kubelet"):
+            with self.progress.step(f"stopping {name}"):
+                self.processes.stop(name)
+        with self.progress.step("ending the pods"):
+            containerd.end_containers(self.layout, grace_seconds=5)
+        for name in reversed(node.COMPONENTS):
+            with self.progress.step(f"stopping {name}"):
+                self.processes.stop(name)
+        terminate(self.processes.unrecorded(), grace_seconds=5)
+        with self.progress.step("removing mounts, namespaces, bridge and chains"):
+            containerd.end_containers(self.layout, grace_seconds=0)
+            network.remove()
+            containerd.remove_traces(self.layout)
+            shutil.rmtree(self._addresses, ignore_errors=True)
+
+    def purge(self) -> None:
+        """Stop it all and remove the data too."""
+        self.down()
+        if self.layout.root.exists():
+            run(["rm", "-rf", "--one-file-system", self.layout.root])
+
+    def leftovers(self) -> list[str]:
+        """Return what of the cluster is on this machine beside its files, in words."""
+        left = [f"process {pid} of this cluster" for pid in self.processes.unrecorded()]
+        return [*left, *containerd.leftovers(self.layout), *network.leftovers()]
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((_HOST, port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,17 @@
+"""Entry point: `rocksteady` and `python -m rocksteady`."""
+
+import click
+
+from rocksteady.cli.run import run
+
+
+@click.group(context_settings={"auto_envvar_prefix": "ROCKSTEADY"})
+@click.version_option(package_name="rocksteady")
+def main() -> None:
+    """Rocksteady takes language models from prototype to production on Kubernetes."""
+
+
+main.add_command(run)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The world behind the ports: API server, Lease, Events, metrics, logs, clock."""

@@ -1,0 +1,113 @@
+"""What is allowed in a spec but may surprise: warnings of `lint`, and of `status.warnings`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from rocksteady.api.environment import plain_secrets
+from rocksteady.api.fields import FieldError
+from rocksteady.api.model_uri import ModelUriError, parse_model_uri
+from rocksteady.api.pod_template import plain_secrets_of_template, unfrozen_config_maps
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
+from rocksteady.api.v1alpha1.serving import EngineType
+
+Advice = Callable[[LLMDeploymentSpec], Iterator[FieldError]]
+
+_HOW_TO_PIN: Final = {
+    "hf": "add the commit, as in hf://organisation/name@<commit>",
+    "oci": "add the digest, as in oci://repository@sha256:<digest>",
+    "https": "add the checksum, as in https://host/file#sha256=<digest>",
+    "s3": "a bucket cannot be pinned, so write each version once, under a prefix of its own",
+    "gs": "a bucket cannot be pinned, so write each version once, under a prefix of its own",
+    "pvc": "a claim cannot be pinned, so write each version once, under a path of its own",
+}
+"""By scheme. `image` is missing: it is as pinned as the image of the engine."""
+
+_NOT_ACTED_ON: Final = {
+    "metrics_source": "metricsSource",
+    "slos": "slos",
+    "rollout": "rollout",
+    "evaluations": "evaluations",
+    "guard": "guard",
+}
+
+
+def advise_pinning(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """A model whose bytes can change under the same name cannot be rolled back to."""
+    yield from _advise_uri(spec.model.uri, "spec.model.uri")
+    for index, adapter in enumerate(spec.model.adapters):
+        yield from _advise_uri(adapter.uri, f"spec.model.adapters[{index}].uri")
+
+
+def advise_image(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """A tag can be moved to another image."""
+    image = spec.engine.image
+    if "@sha256:" in image:
+        return
+    tag = image.rpartition("/")[2].partition(":")[2]
+    which = "its newest version is pulled" if tag in {"", "latest"} else f"tag {tag} can be moved"
+    yield FieldError(
+        "spec.engine.image", f"not pinned: {which}; add the digest, as in name@sha256:<digest>"
+    )
+
+
+def advise_unused(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """Fields that are checked and kept, but do nothing."""
+    if spec.autoscaling is not None:
+        yield FieldError(
+            "spec.autoscaling",
+            f"not acted on yet: minReplicas ({spec.autoscaling.min_replicas}) are run",
+        )
+    for name, written in _NOT_ACTED_ON.items():
+        if getattr(spec, name):
+            yield FieldError(f"spec.{written}", "not acted on yet")
+    if spec.model.cache is not None and spec.model.cache.claim_name and spec.model.cache.size_limit:
+        yield FieldError(
+            "spec.model.cache.sizeLimit", "bounds an emptyDir only: claimName has its own size"
+        )
+
+
+def advise_file(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """llama.cpp loads one file, and a repository has many."""
+    if spec.engine.type is not EngineType.LLAMACPP or not spec.model.uri.startswith("hf://"):
+        return
+    try:
+        names_file = parse_model_uri(spec.model.uri).is_file
+    except ModelUriError:
+        return
+    if not names_file:
+        yield FieldError(
+            "spec.model.uri",
+            "names no file, so model.gguf of the repository is loaded: name one, as in"
+            " hf://organisation/name/file.gguf@<commit>",
+        )
+
+
+def advise_secrets(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """Whoever may read the LLMDeployment reads a secret that stands in it."""
+    yield from plain_secrets(spec.engine.env, "spec.engine.env")
+    yield from plain_secrets_of_template(spec.pod_template, "spec.podTemplate")
+
+
+def advise_config_maps(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """What a revision does not hold can change under it."""
+    yield from unfrozen_config_maps(spec.pod_template, "spec.podTemplate")
+
+
+ADVICE: Final[Sequence[Advice]] = (
+    advise_pinning,
+    advise_file,
+    advise_image,
+    advise_secrets,
+    advise_config_maps,
+    advise_unused,
+)
+"""All advice, in the order in which it is reported."""
+
+
+def _advise_uri(text: str, path: str) -> Iterator[FieldError]:
+    try:
+        uri = parse_model_uri(text)
+    except ModelUriError:  # an error already
+        return
+    if not uri.pinned and uri.scheme in _HOW_TO_PIN:
+        yield FieldError(path, f"not pinned: {_HOW_TO_PIN[uri.scheme]}")

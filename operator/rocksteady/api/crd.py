@@ -1,0 +1,226 @@
+"""The CustomResourceDefinition, made of the pydantic models.
+
+Pure. `hack/gen_crds.py` writes what this returns to `crds/`. A structural schema is a subset of
+JSON Schema: no references, no unions except integer-or-string, a type at every level.
+
+Source: the rules are those of https://kubernetes.io/docs/tasks/extend-kubernetes/
+custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from rocksteady import conventions
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+
+Schema = dict[str, Any]
+
+EXPECTS: Final = "x-crd-expects"
+"""Key of a schema that says in words what its pattern asks for; not part of the CRD."""
+
+_VALUE_KEYS: Final = (
+    "type",
+    "format",
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "multipleOf",
+)
+_MARKS: Final = {
+    "x-crd-rules": "x-kubernetes-validations",
+    "x-crd-preserve_unknown": "x-kubernetes-preserve-unknown-fields",
+    "x-crd-list_type": "x-kubernetes-list-type",
+    "x-crd-list_map_keys": "x-kubernetes-list-map-keys",
+    EXPECTS: EXPECTS,
+}
+_ENVELOPE: Final[Mapping[str, Schema]] = {
+    "apiVersion": {
+        "type": "string",
+        "description": "Version of the schema of this object, rocksteady.dev/v1alpha1.",
+    },
+    "kind": {"type": "string", "description": "The REST resource that this object represents."},
+    "metadata": {"type": "object"},
+}
+
+
+def build_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of LLMDeployment, ready to be written as YAML."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{conventions.PLURAL}.{conventions.GROUP}"},
+        "spec": {
+            "group": conventions.GROUP,
+            "names": {
+                # Not `all`: `kubectl delete all --all` must not take models out of production.
+                "categories": ["rocksteady"],
+                "kind": conventions.KIND,
+                "listKind": f"{conventions.KIND}List",
+                "plural": conventions.PLURAL,
+                "shortNames": [conventions.SHORT_NAME],
+                "singular": conventions.SINGULAR,
+            },
+            "scope": "Namespaced",
+            "versions": [_version()],
+        },
+    }
+
+
+@cache
+def llmdeployment_schema() -> Schema:
+    """The structural schema of an LLMDeployment, with the `EXPECTS` texts of its patterns.
+
+    One object for all callers, which must not change it.
+    """
+    schema = structural_schema(LLMDeployment.model_json_schema(by_alias=True))
+    return {**schema, "properties": {**_ENVELOPE, **schema["properties"]}}
+
+
+def structural_schema(document: Mapping[str, Any]) -> Schema:
+    """Turn a JSON Schema as pydantic writes it into a structural one.
+
+    Args:
+        document: JSON Schema of a model, with its `$defs` and our `x-crd-*` keys.
+
+    Returns:
+        A new schema. Scalar defaults are kept, except inside list items and where a model says
+        `stored_defaults=False`: there they are told in the description.
+
+    Raises:
+        ValueError: The model has something that a structural schema cannot express.
+    """
+    return _convert(document, document.get("$defs", {}), stored=True)
+
+
+def _version() -> dict[str, Any]:
+    return {
+        "name": conventions.VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": _without_expectations(llmdeployment_schema())},
+        "subresources": {
+            "status": {},
+            "scale": {
+                "specReplicasPath": ".spec.replicas",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        },
+        "additionalPrinterColumns": [
+            _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+            _column(
+                "Replicas", ".status.readyReplicas", "integer", "Model servers that are ready."
+            ),
+            _column("Revision", ".status.revisions.stable.hash", "string", "Serves the users."),
+            _column("Engine", ".spec.engine.type"),
+            _column("Model", ".spec.model.name"),
+            _column("Age", ".metadata.creationTimestamp", "date"),
+            {**_column("URI", ".spec.model.uri"), "priority": 1},
+            {**_column("Message", '.status.conditions[?(@.type=="Ready")].message'), "priority": 1},
+        ],
+    }
+
+
+def _column(
+    name: str, path: str, value_type: str = "string", description: str = ""
+) -> dict[str, Any]:
+    column = {"name": name, "type": value_type, "jsonPath": path}
+    return {**column, "description": description} if description else column
+
+
+def _without_expectations(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_expectations(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _without_expectations(value) for key, value in schema.items() if key != EXPECTS}
+
+
+def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], *, stored: bool) -> Schema:
+    """One level of the schema and all below it; `stored`: defaults may be written into objects."""
+    node = _inline(node, definitions)
+    stored = stored and node.get("x-crd-stored_defaults", True)
+    schema = _described(node, stored=stored)
+    schema |= {key: node[key] for key in _VALUE_KEYS if key in node}
+    schema |= _exclusive_bounds(node)
+    if "const" in node:
+        schema["enum"] = [node["const"]]
+    schema |= {ours: node[mark] for mark, ours in _MARKS.items() if mark in node}
+    if "anyOf" in node:
+        schema |= _int_or_string(node["anyOf"])
+    schema |= _nested(node, definitions, stored=stored)
+    if not {"type", "x-kubernetes-int-or-string"} & schema.keys():
+        raise ValueError(f"a structural schema needs a type: {dict(node)}")
+    return schema
+
+
+def _inline(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what a reference points to in its place, and `X or null` as X; siblings win."""
+    siblings = dict(node)
+    if "$ref" in siblings:
+        target = definitions[siblings.pop("$ref").rpartition("/")[2]]
+        return _inline({**target, **siblings}, definitions)
+    alternatives = [option for option in siblings.get("anyOf", []) if option != {"type": "null"}]
+    if len(alternatives) == 1:
+        del siblings["anyOf"]
+        return _inline({**alternatives[0], **siblings}, definitions)
+    return siblings
+
+
+def _described(node: Mapping[str, Any], *, stored: bool) -> Schema:
+    """Description and default. Objects and lists are not defaulted: absent says the same."""
+    text = " ".join(node.get("description", "").split())
+    default = node.get("default")
+    scalar = default is not None and not isinstance(default, dict | list) and default != ""
+    if scalar and not stored:
+        text = f"{text} Default: {default}.".strip()
+    schema: Schema = {"description": text} if text else {}
+    return {**schema, "default": default} if scalar and stored else schema
+
+
+def _exclusive_bounds(node: Mapping[str, Any]) -> Schema:
+    """JSON Schema has exclusive bounds as numbers, OpenAPI 3.0 as a flag beside the bound."""
+    schema: Schema = {}
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if exclusive in node:
+            schema |= {bound: node[exclusive], exclusive: True}
+    return schema
+
+
+def _int_or_string(alternatives: list[dict[str, Any]]) -> Schema:
+    """The one union that a structural schema knows; the bounds of both sides hold for each."""
+    by_type = {option.get("type"): option for option in alternatives}
+    if by_type.keys() != {"integer", "string"}:
+        raise ValueError(f"a structural schema has no union of {alternatives}")
+    bounds = {key: value for option in alternatives for key, value in option.items()}
+    return {
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "x-kubernetes-int-or-string": True,
+        **{key: bounds[key] for key in (*_VALUE_KEYS[3:], EXPECTS) if key in bounds},
+    }
+
+
+def _nested(node: Mapping[str, Any], definitions: Mapping[str, Any], *, stored: bool) -> Schema:
+    """Fields, list items and map values."""
+    schema: Schema = {}
+    if "items" in node:
+        schema["items"] = _convert(node["items"], definitions, stored=False)
+    if "properties" in node:
+        schema["properties"] = {
+            name: _convert(field, definitions, stored=stored)
+            for name, field in node["properties"].items()
+        }
+        schema |= {"required": node["required"]} if "required" in node else {}
+    elif isinstance(node.get("additionalProperties"), Mapping):
+        schema["additionalProperties"] = _convert(
+            node["additionalProperties"], definitions, stored=False
+        )
+    return schema

@@ -1,0 +1,84 @@
+"""Environment variables of a container, as they stand in a manifest."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from rocksteady.api.fields import FieldError, quote
+from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
+
+_KEYS: Final = ("name", "value", "valueFrom")
+_KEYED_SOURCES: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
+_SECRET_WORDS: Final = frozenset(
+    {"TOKEN", "KEY", "APIKEY", "PASSWORD", "PASSWD", "SECRET", "CREDENTIALS"}
+)
+
+
+def check_env(entries: Sequence[Mapping[str, Any]], path: str) -> Iterator[FieldError]:
+    """Errors in a list of environment variables.
+
+    Args:
+        entries: As in a container's `env`.
+        path: Of the list.
+    """
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        yield from _check_entry(entry, f"{path}[{index}]")
+        name = entry.get("name")
+        if isinstance(name, str) and name in seen:
+            yield FieldError(f"{path}[{index}].name", f"{quote(name)} is given already: keep one")
+        seen |= {name} if isinstance(name, str) else set()
+
+
+def plain_secrets(entries: Sequence[Any], path: str) -> Iterator[FieldError]:
+    """Variables that are named like a secret and have their value in the manifest."""
+    for index, entry in enumerate(entries):
+        if isinstance(entry, Mapping) and entry.get("value") and _sounds_secret(entry.get("name")):
+            yield FieldError(
+                f"{path}[{index}].value",
+                f"{entry['name']} stands in plain text: put it into a Secret and refer to it by"
+                " valueFrom.secretKeyRef",
+            )
+
+
+def _sounds_secret(name: Any) -> bool:
+    """True when a word of the name is one for secrets; `MAX_TOKENS` is not.
+
+    >>> _sounds_secret("HF_TOKEN"), _sounds_secret("TOKENIZERS_PARALLELISM")
+    (True, False)
+    """
+    return not _SECRET_WORDS.isdisjoint(str(name).upper().replace("-", "_").split("_"))
+
+
+def _check_entry(entry: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    for key in entry:
+        if key not in _KEYS:
+            yield FieldError(f"{path}.{key}", f"unknown field: known here are {', '.join(_KEYS)}")
+    name, value, source = (entry.get(key) for key in _KEYS)
+    if not isinstance(name, str) or not name or "=" in name:
+        yield FieldError(f"{path}.name", f"must be a name without '=', not {quote(name)}")
+    if value is not None and not isinstance(value, str):
+        yield FieldError(f"{path}.value", f"must be text, not {quote(value)}: put it in quotes")
+    if value and source is not None:
+        yield FieldError(path, "give either value or valueFrom, not both")
+    if source is not None:
+        yield from _check_source(source, f"{path}.valueFrom")
+
+
+def _check_source(source: Any, path: str) -> Iterator[FieldError]:
+    """One source, with the name and key that it needs; a Secret's look like a ConfigMap's."""
+    if not isinstance(source, Mapping) or len(source) != 1:
+        yield FieldError(path, "must have exactly one source, such as secretKeyRef")
+        return
+    for kind, what in _KEYED_SOURCES.items():
+        if kind in source and not _names_key(source[kind]):
+            yield FieldError(f"{path}.{kind}", f"must have the name of a {what} and a key of it")
+
+
+def _names_key(reference: Any) -> bool:
+    try:
+        ConfigMapKeyReference.model_validate(reference)
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""Turn what pydantic says about a field into words for a person who writes manifests."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from pydantic_core import ErrorDetails
+
+from rocksteady.api.crd import EXPECTS
+from rocksteady.api.fields import FieldError, Path, child_schema, format_path, quote
+
+_TYPE_WORDS: Final = {
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a group of fields",
+}
+_COUNTED: Final = {
+    "too_long": ("at most", "maxItems", "maxProperties"),
+    "too_short": ("at least", "minItems", "minProperties"),
+}
+
+
+def explain(details: Iterable[ErrorDetails], schema: Mapping[str, Any]) -> list[FieldError]:
+    """One message for each field that pydantic rejects, in the order of the models.
+
+    Args:
+        details: `ValidationError.errors()`, of a validation with `loc_by_alias`.
+        schema: Structural schema with the words of its patterns.
+    """
+    found: dict[Path, FieldError] = {}
+    for detail in details:
+        path, node = _resolve(detail["loc"], schema)
+        if path not in found:
+            found[path] = FieldError(format_path(path), _message(detail, node))
+    return list(found.values())
+
+
+def _resolve(
+    location: tuple[str | int, ...], schema: Mapping[str, Any]
+) -> tuple[Path, Mapping[str, Any]]:
+    """The part of a pydantic location that is a path; the rest names members of a union."""
+    path: Path = ()
+    for part in location:
+        child = child_schema(schema, part)
+        if child is None:
+            break
+        path, schema = (*path, part), child
+    return path, schema
+
+
+def _message(detail: ErrorDetails, node: Mapping[str, Any]) -> str:
+    kind, value = detail["type"], detail["input"]
+    if kind == "missing":
+        return _missing(node)
+    if kind in _COUNTED:
+        return _count(kind, value, node)
+    if kind in {"string_too_long", "string_too_short"}:
+        return f"{_length(node)}, has {len(value)}"
+    if "enum" in node:
+        return _choice(value, node["enum"])
+    if kind in {"greater_than_equal", "less_than_equal"} and EXPECTS not in node:
+        return f"must be {_bounds(node)}, not {quote(value)}"
+    return _wanted(value, node)
+
+
+def _missing(node: Mapping[str, Any]) -> str:
+    about = node.get("description", "").partition(". ")[0].rstrip(".")
+    return f"is required: {about}" if about else "is required"
+
+
+def _count(kind: str, value: Any, node: Mapping[str, Any]) -> str:
+    words, *keys = _COUNTED[kind]
+    bound = next(node[key] for key in keys if key in node)
+    return f"must have {words} {bound} {'entry' if bound == 1 else 'entries'}, has {len(value)}"
+
+
+def _length(node: Mapping[str, Any]) -> str:
+    shortest, longest = node.get("minLength", 0), node.get("maxLength")
+    if longest is None:
+        return f"must have at least {shortest} characters"
+    return (
+        f"must have {shortest} to {longest} characters"
+        if shortest
+        else (f"must have at most {longest} characters")
+    )
+
+
+def _choice(value: Any, allowed: list[Any]) -> str:
+    similar = difflib.get_close_matches(str(value), [str(item) for item in allowed], n=1)
+    meant = f"; did you mean {similar[0]}?" if similar else ""
+    return f"must be one of {', '.join(map(str, allowed))}, not {quote(value)}{meant}"
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    lowest, highest = node.get("minimum"), node.get("maximum")
+    if lowest is None:
+        return f"at most {highest}"
+    return f"from {lowest} to {highest}" if highest is not None else f"{lowest} or more"
+
+
+def _wanted(value: Any, node: Mapping[str, Any]) -> str:
+    """A value of the wrong type or that does not match its pattern."""
+    wanted = node.get(EXPECTS) or _TYPE_WORDS.get(node.get("type", ""), "something else")
+    return f"must be {wanted}, not {quote(value)}{_quoting(value, node)}"
+
+
+def _quoting(value: Any, node: Mapping[str, Any]) -> str:
+    """The cure when only quotation marks are wrong."""
+    if node.get("type") == "string" and isinstance(value, int | float):
+        return ": put it in quotes"
+    if node.get("type") == "integer" and isinstance(value, str) and value.lstrip("-").isdigit():
+        return ": leave out the quotes"
+    return ""

@@ -1,0 +1,136 @@
+"""Where a model's files are: the parsed form of `model.uri`.
+
+Pure. One parser for validation, for the engines' command lines and for the fetching init container.
+"""
+
+import re
+from dataclasses import dataclass
+
+from rocksteady.api.v1alpha1.serving import SCHEMES
+
+_COMMIT = re.compile(r"^[0-9a-f]{7,40}$")
+_OBJECT_NAME = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
+_SHA256 = re.compile(r"^sha256[:=][0-9a-f]{64}$")
+
+
+class ModelUriError(ValueError):
+    """The URI cannot be read; the message says what is wrong and what would be right."""
+
+
+@dataclass(frozen=True)
+class ModelUri:
+    """A model URI, taken apart.
+
+    Attributes:
+        scheme: One of `hf`, `s3`, `gs`, `oci`, `pvc`, `https`, `image`.
+        location: What holds the files: `org/name` (hf), bucket (s3, gs), repository with its tag
+            (oci), claim (pvc), host (https), empty (image).
+        path: Path inside the location, without a leading slash, except for `image`, where it is
+            absolute in the container. Empty: all of it.
+        revision: Commit or branch (hf), `sha256:...` (oci), `sha256=...` (https); None when not
+            given.
+    """
+
+    scheme: str
+    location: str
+    path: str
+    revision: str | None
+
+    @property
+    def pinned(self) -> bool:
+        """True when the same URI always means the same bytes."""
+        if self.revision is None:
+            return False
+        if self.scheme == "hf":
+            return _COMMIT.match(self.revision) is not None
+        return _SHA256.match(self.revision) is not None
+
+    @property
+    def is_file(self) -> bool:
+        """True when the URI names one file rather than a folder of files."""
+        last = self.path.rsplit("/", 1)[-1]
+        return last.endswith((".gguf", ".safetensors", ".bin"))
+
+
+def parse_model_uri(text: str) -> ModelUri:
+    """Take a model URI apart.
+
+    >>> parse_model_uri("hf://org/name@7e27bd9").revision
+    '7e27bd9'
+
+    Raises:
+        ModelUriError: The scheme is unknown or a part is missing.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in SCHEMES:
+        known = ", ".join(f"{known}://" for known in SCHEMES)
+        raise ModelUriError(f"{text!r} has no known scheme: use one of {known}")
+    if ".." in rest.split("/"):
+        raise ModelUriError(f"{text!r} must not climb out of its place with '..'")
+    return _PARSERS[scheme](text, rest)
+
+
+def _hugging_face(text: str, rest: str) -> ModelUri:
+    """`org/name[/path][@revision]`."""
+    repository, _, revision = rest.partition("@")
+    parts = [part for part in repository.split("/") if part]
+    if len(parts) < 2 or ("@" in rest and not revision):
+        raise ModelUriError(f"{text!r} must read hf://organisation/name[/file][@revision]")
+    return ModelUri("hf", "/".join(parts[:2]), "/".join(parts[2:]), revision or None)
+
+
+def _bucket(text: str, rest: str) -> ModelUri:
+    """`bucket/prefix`."""
+    scheme = text.partition("://")[0]
+    bucket, _, path = rest.partition("/")
+    if not bucket:
+        raise ModelUriError(f"{text!r} must read {scheme}://bucket/prefix")
+    return ModelUri(scheme, bucket, path.strip("/"), None)
+
+
+def _artifact(text: str, rest: str) -> ModelUri:
+    """`repository[:tag][@sha256:digest]`."""
+    repository, _, digest = rest.partition("@")
+    if not repository or (digest and not _SHA256.match(digest)):
+        raise ModelUriError(f"{text!r} must read oci://repository[:tag][@sha256:<64 hex digits>]")
+    return ModelUri("oci", repository, "", digest or None)
+
+
+def _claim(text: str, rest: str) -> ModelUri:
+    """`claim[/path]`."""
+    claim, _, path = rest.partition("/")
+    if not _OBJECT_NAME.match(claim):
+        raise ModelUriError(f"{text!r} must read pvc://claim[/path], with the name of a claim")
+    return ModelUri("pvc", claim, path.strip("/"), None)
+
+
+def _web(text: str, rest: str) -> ModelUri:
+    """`host/file[#sha256=digest]`."""
+    address, _, digest = rest.partition("#")
+    host, _, path = address.partition("/")
+    if not host or not path or (digest and not _SHA256.match(digest)):
+        raise ModelUriError(f"{text!r} must read https://host/file[#sha256=<64 hex digits>]")
+    if "@" in host:
+        raise ModelUriError(
+            f"'https://{host.rpartition('@')[2]}' must not carry a user or password: put them into"
+            " the Secret that model.credentialsSecretRef names"
+        )
+    return ModelUri("https", host, path, digest or None)
+
+
+def _baked_in(text: str, rest: str) -> ModelUri:
+    """`/absolute/path`."""
+    if not rest.startswith("/"):
+        raise ModelUriError(f"{text!r} must read image:///absolute/path/in/the/engine/image")
+    return ModelUri("image", "", rest, None)
+
+
+_PARSERS = {
+    "hf": _hugging_face,
+    "s3": _bucket,
+    "gs": _bucket,
+    "oci": _artifact,
+    "pvc": _claim,
+    "https": _web,
+    "image": _baked_in,
+}

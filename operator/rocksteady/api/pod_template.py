@@ -1,0 +1,72 @@
+"""The user's partial pod template: its outer form, and what in it deserves a warning.
+
+What stands deeper is checked by the API server when the Deployment is applied.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from rocksteady.api.environment import plain_secrets
+from rocksteady.api.fields import FieldError, Path, format_path
+from rocksteady.conventions import MODEL_SERVER_CONTAINER
+
+_CONTAINER_LISTS: Final = ("containers", "initContainers")
+_CONFIG_MAP_KEYS: Final = ("configMap", "configMapRef", "configMapKeyRef")
+
+
+def check_pod_template(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    """Errors in the outer form: `metadata` and `spec`, and containers with names."""
+    for key in template:
+        if key not in {"metadata", "spec"}:
+            yield FieldError(
+                f"{path}.{key}",
+                f"a pod template has metadata and spec: did you mean podTemplate.spec.{key}?",
+            )
+    for key in ("metadata", "spec"):
+        if not isinstance(template.get(key, {}), Mapping):
+            yield FieldError(f"{path}.{key}", "must be a group of fields")
+    for where, container in _containers(template, path):
+        if not isinstance(container, Mapping) or not isinstance(container.get("name"), str):
+            yield FieldError(
+                f"{where}.name",
+                f"is required: {MODEL_SERVER_CONTAINER} is the model server, any other name adds"
+                " a container",
+            )
+
+
+def plain_secrets_of_template(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    """Secrets in plain text in the containers' environment."""
+    for where, container in _containers(template, path):
+        entries = container.get("env") if isinstance(container, Mapping) else None
+        if isinstance(entries, list):
+            yield from plain_secrets(entries, f"{where}.env")
+
+
+def unfrozen_config_maps(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
+    """References to ConfigMaps, whose contents are no part of the revision."""
+    for where in _references(template, ()):
+        yield FieldError(
+            f"{path}.{format_path(where)}",
+            "this ConfigMap is not frozen in the revision: an edit of it changes running models"
+            " without a rollout; refer to one that is immutable, by a new name for each change",
+        )
+
+
+def _containers(template: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    spec = template.get("spec")
+    for group in _CONTAINER_LISTS:
+        containers = spec.get(group) if isinstance(spec, Mapping) else None
+        for index, container in enumerate(containers if isinstance(containers, list) else ()):
+            yield f"{path}.spec.{group}[{index}]", container
+
+
+def _references(value: Any, path: Path) -> Iterator[Path]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _references(item, (*path, index))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key in _CONFIG_MAP_KEYS and isinstance(item, Mapping):
+                yield (*path, key)
+            else:
+                yield from _references(item, (*path, str(key)))

@@ -1,0 +1,197 @@
+"""What a change must prove and what is watched afterwards: SLOs, rollout, evaluations, guard.
+
+Nothing here is acted on yet: the fields are checked and kept, a changed revision rolls out as soon
+as it is ready.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from rocksteady.api.v1alpha1.schema import (
+    ApiModel,
+    DecimalPercent,
+    DecimalString,
+    DnsLabel,
+    cel,
+    crd,
+)
+from rocksteady.api.v1alpha1.serving import ObjectName
+
+
+class Availability(ApiModel):
+    """Share of requests that must be answered without a server error."""
+
+    objective_percent: DecimalPercent
+    """From 0 to 100, for example `"99.5"`."""
+
+
+class LatencyObjective(ApiModel):
+    """Share of requests that must be faster than a threshold."""
+
+    objective_percent: DecimalPercent
+    """From 0 to 100, for example `"97"`."""
+    threshold_milliseconds: Annotated[int, Field(ge=1, le=3_600_000)]
+
+
+class Slos(ApiModel):
+    """Service level objectives. Not acted on yet."""
+
+    model_config = ConfigDict(json_schema_extra=crd(stored_defaults=False))
+
+    window_seconds: Annotated[int, Field(ge=3600, le=7_776_000)] = 604_800
+    """Length of the error budget window."""
+    availability: Availability | None = None
+    time_to_first_token: LatencyObjective | None = None
+    time_per_output_token: LatencyObjective | None = None
+    request_latency: LatencyObjective | None = None
+
+
+class OnDeadline(StrEnum):
+    """What happens when a rollout makes no progress until its deadline."""
+
+    HOLD = "Hold"
+    ROLLBACK = "Rollback"
+
+
+class Capacity(StrEnum):
+    """Whether a rollout may ask for more than the wanted replicas."""
+
+    AVAILABILITY = "Availability"
+    RESOURCE_AWARE = "ResourceAware"
+
+
+class Approval(StrEnum):
+    """Whether a person must approve."""
+
+    NONE = "None"
+    BEFORE_PROMOTION = "BeforePromotion"
+
+
+class GateAction(StrEnum):
+    """What a failed gate does: hold the rollout, or roll it back."""
+
+    GATE = "Gate"
+    ROLLBACK = "Rollback"
+
+
+class Step(ApiModel):
+    """One step of a canary."""
+
+    weight_percent: Annotated[int, Field(ge=1, le=100)]
+
+
+class MetricGate(ApiModel):
+    """A gate on a query of one's own."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            rules=[
+                cel(
+                    "has(self.minValue) || has(self.maxValue) || has(self.tolerancePercent)",
+                    "give at least one of minValue, maxValue and tolerancePercent",
+                )
+            ]
+        )
+    )
+
+    name: DnsLabel
+    query: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    min_value: DecimalString | None = None
+    max_value: DecimalString | None = None
+    tolerance_percent: DecimalPercent | None = None
+    """How much worse than stable the canary may be."""
+    min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    action: GateAction = GateAction.GATE
+
+
+class Rollout(ApiModel):
+    """How a changed revision earns its traffic. Not acted on yet."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            stored_defaults=False,
+            rules=[
+                cel(
+                    "!has(self.steps) || (self.steps.map(s, s.weightPercent).isSorted()"
+                    " && self.steps.all(s, self.steps.exists_one(t,"
+                    " t.weightPercent == s.weightPercent)))",
+                    "steps must ascend, each weightPercent greater than the one before",
+                )
+            ],
+        )
+    )
+
+    on_deadline: OnDeadline = OnDeadline.HOLD
+    steps: (
+        Annotated[
+            tuple[Step, ...],
+            Field(min_length=1, max_length=20, json_schema_extra=crd(list_type="atomic")),
+        ]
+        | None
+    ) = None
+    """Weights in ascending order, then 100; absent: 5, 10, 25, 50."""
+    min_step_seconds: Annotated[int, Field(ge=1, le=604_800)] = 300
+    min_step_requests: Annotated[int, Field(ge=0, le=10_000_000)] = 150
+    capacity: Capacity = Capacity.AVAILABILITY
+    approval: Approval = Approval.NONE
+    metrics: Annotated[
+        tuple[MetricGate, ...],
+        Field(max_length=16, json_schema_extra=crd(list_type="map", list_map_keys=["name"])),
+    ] = ()
+    progress_deadline_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 7200
+    keep_stable_seconds: Annotated[int, Field(ge=0, le=604_800)] = 1800
+    """How long the old revision stays warm after the last step."""
+
+
+class EvaluationStage(StrEnum):
+    """When an evaluation runs."""
+
+    BEFORE_TRAFFIC = "BeforeTraffic"
+    BEFORE_PROMOTION = "BeforePromotion"
+    SCHEDULED = "Scheduled"
+
+
+class Evaluation(ApiModel):
+    """An evaluation suite as a gate. Not acted on yet."""
+
+    model_config = ConfigDict(
+        json_schema_extra=crd(
+            rules=[
+                cel(
+                    "(self.stage == 'Scheduled') == has(self.intervalSeconds)",
+                    "intervalSeconds is needed for stage Scheduled and only there",
+                )
+            ]
+        )
+    )
+
+    suite: ObjectName
+    stage: EvaluationStage
+    margin_points: DecimalString | None = None
+    """How many percentage points worse than stable the canary may score; absent: the suite's."""
+    min_score_percent: DecimalPercent | None = None
+    interval_seconds: Annotated[int, Field(ge=300, le=2_592_000)] | None = None
+
+
+class GuardAction(StrEnum):
+    """What the guard does after promotion."""
+
+    ROLLBACK = "Rollback"
+    ALERT = "Alert"
+
+
+class GuardRule(ApiModel):
+    """One thing that the guard watches."""
+
+    action: GuardAction = GuardAction.ROLLBACK
+
+
+class Guard(ApiModel):
+    """What is watched after promotion. Not acted on yet."""
+
+    model_config = ConfigDict(json_schema_extra=crd(stored_defaults=False))
+
+    error_budget: GuardRule = GuardRule()
+    drift: GuardRule = GuardRule()

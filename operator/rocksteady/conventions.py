@@ -1,0 +1,51 @@
+"""Every name that other tools rely on: API group, kinds, labels, annotations, condition types.
+
+Constants only. A name that is written in two places belongs here.
+"""
+
+from typing import Final
+
+GROUP: Final = "rocksteady.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "LLMDeployment"
+PLURAL: Final = "llmdeployments"
+SINGULAR: Final = "llmdeployment"
+SHORT_NAME: Final = "llmdep"
+
+FIELD_MANAGER: Final = "rocksteady"
+"""Field manager of everything the operator applies; one for all, so that nothing has two owners."""
+
+NAME_PATTERN: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+"""Names become Service names (RFC 1035: they start with a letter)."""
+NAME_MAX_LENGTH: Final = 40
+"""A Service name has at most 63 characters; `-<hash10>` and suffixes need room."""
+
+# Labels on everything owned.
+LABEL_NAME: Final = "app.kubernetes.io/name"
+LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+LABEL_LLMDEPLOYMENT: Final = f"{GROUP}/llmdeployment"
+LABEL_REVISION: Final = f"{GROUP}/revision"
+
+MANAGED_BY: Final = "rocksteady"
+COMPONENT_MODEL_SERVER: Final = "model-server"
+COMPONENT_EVALUATION: Final = "evaluation"
+COMPONENT_FETCH: Final = "fetch"
+MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+
+ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
+"""On owned objects: hash of the manifest that was applied; the same hash again costs no write."""
+ANNOTATION_REVISION_NUMBER: Final = f"{GROUP}/revision-number"
+"""On a ControllerRevision: the number people see (`r7`); the identity is the hash."""
+
+MODEL_SERVER_CONTAINER: Final = "model-server"
+MODEL_SERVER_PORT_NAME: Final = "http"
+SERVICE_PORT: Final = 80
+"""Port of every Service of the operator; its target is the container port named `http`."""
+
+# Condition types; what each means is said in rocksteady.status.conditions.
+READY: Final = "Ready"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"

@@ -1,0 +1,49 @@
+"""The errors that cross layers.
+
+Expected states of the world (a missing Secret, a pod that is not ready) are return values with a
+reason. Exceptions are for what interrupts a reconcile:
+
+    RocksteadyError
+    ├── ClusterError           the API server refused or did not answer
+    │   ├── Conflict           409: what we read is no longer what is there
+    │   ├── NotFound           404
+    │   ├── Forbidden          401, 403: a permission is missing
+    │   └── Invalid            400, 422: the API server rejects what we sent
+    └── NotLeader              the Lease is not ours: no write may start
+"""
+
+
+class RocksteadyError(Exception):
+    """Base of all errors of this package."""
+
+
+class ClusterError(RocksteadyError):
+    """The API server refused a call, or did not answer it in time.
+
+    Attributes:
+        status: HTTP status code; None when there was no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Conflict(ClusterError):  # noqa: N818 - named as Kubernetes names it
+    """What was read is no longer what is there (409): read again."""
+
+
+class NotFound(ClusterError):  # noqa: N818 - named as Kubernetes names it
+    """The object or its kind does not exist (404)."""
+
+
+class Forbidden(ClusterError):  # noqa: N818 - named as Kubernetes names it
+    """The operator lacks a permission (401, 403)."""
+
+
+class Invalid(ClusterError):  # noqa: N818 - named as Kubernetes names it
+    """The API server rejects what was sent (400, 422)."""
+
+
+class NotLeader(RocksteadyError):  # noqa: N818 - a state, not a fault
+    """The Lease is not ours, so no write may start."""

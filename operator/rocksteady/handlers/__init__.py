@@ -1,0 +1,1 @@
+"""Kopf as watch plumbing: events become keys on the work queue, and nothing else."""

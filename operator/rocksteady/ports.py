@@ -1,0 +1,117 @@
+"""What the reconciler needs of the world, as protocols; `adapters` implement them.
+
+Manifests are plain dicts as the API server writes them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from rocksteady.resources.kinds import Kind
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Which LLMDeployment: what the work queue holds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class ClusterReader(Protocol):
+    """Reads of the API server."""
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """One object; None when it, or its kind, is not there.
+
+        Raises:
+            ClusterError: The API server refused or did not answer.
+        """
+
+    async def list(
+        self, kind: Kind, namespace: str | None = None, label_selector: str = ""
+    ) -> list[Manifest]:
+        """Objects of a kind, of all namespaces when `namespace` is None; empty without the kind.
+
+        Raises:
+            ClusterError: The API server refused or did not answer.
+        """
+
+
+class ClusterWriter(Protocol):
+    """Writes to the API server. Each call raises NotLeader when the Lease is not ours."""
+
+    async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """Server-side apply as the one field manager; what conflicts is taken over.
+
+        Raises:
+            Invalid: The API server rejects the manifest.
+            ClusterError: Refused otherwise, or not answered.
+        """
+
+    async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """Update the whole object, at the resourceVersion that the manifest carries.
+
+        Raises:
+            Conflict: The object changed since it was read.
+        """
+
+    async def apply_status(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """Server-side apply of the status subresource.
+
+        Raises:
+            Conflict: `metadata.resourceVersion` is given and no longer current.
+        """
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete this very object (same uid) and its dependents; gone already is fine."""
+
+
+class EventType(StrEnum):
+    """Severity of a Kubernetes Event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One Event about an LLMDeployment: a CamelCase reason and a sentence."""
+
+    type: EventType
+    reason: str
+    message: str
+
+
+class Recorder(Protocol):
+    """Posts Events."""
+
+    async def record(self, regarding: Manifest, announcements: Sequence[Announcement]) -> None:
+        """Post Events about an object; a failure is logged, never raised."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Wall-clock time in UTC, for records."""
+
+
+class ReconcileObserver(Protocol):
+    """Hears how each reconcile of a key went, for metrics."""
+
+    def applied(self, kind: str, verb: str) -> None:
+        """One write was made."""
+
+    def conditions(self, key: Key, conditions: Mapping[str, str]) -> None:
+        """Condition statuses by type, as reported now."""
+
+    def forgotten(self, key: Key) -> None:
+        """The object is gone: its series go too."""

@@ -1,0 +1,1 @@
+"""Where reading, deciding and writing meet: observe -> decide -> render -> apply -> report."""

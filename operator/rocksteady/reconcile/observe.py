@@ -1,0 +1,248 @@
+"""Read the world of one LLMDeployment into a frozen Snapshot. The only place that reads."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment, LLMDeploymentSpec
+from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, GatewayRouting
+from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
+from rocksteady.api.validation import Validation, validate_manifest
+from rocksteady.ports import ClusterReader, Key, Manifest
+from rocksteady.reconcile.snapshot import Live, Snapshot, revision_of
+from rocksteady.resources import kinds
+from rocksteady.resources.labels import owned_labels, selector_text, server_selector
+from rocksteady.resources.owned import Owner
+from rocksteady.rollout.observation import Finding, Observation, RevisionRecord, Workload
+from rocksteady.rollout.pod_trouble import find_trouble
+from rocksteady.rollout.revisions import FrozenText, referenced_keys, revision_hash
+
+
+async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
+    """Read everything that a decision about one LLMDeployment rests on.
+
+    Returns:
+        None when the LLMDeployment is gone or being deleted: then nothing is to be done.
+
+    Raises:
+        ClusterError: The API server refused or did not answer.
+    """
+    manifest = await cluster.get(kinds.LLM_DEPLOYMENT, key.namespace, key.name)
+    if manifest is None or "deletionTimestamp" in manifest["metadata"]:
+        return None
+    owner = Owner(key.namespace, key.name, manifest["metadata"]["uid"])
+    validation = validate_manifest(manifest, strict=False)
+    live = await _read_live(owner, cluster)
+    frozen, missing = await _read_frozen(owner, validation.deployment, cluster)
+    gateways = await _read_gateways(owner, validation.deployment, cluster)
+    status = _reported(manifest)
+    obstacle = _obstacle(validation) or missing
+    observation = Observation(
+        namespace=key.namespace,
+        name=key.name,
+        generation=manifest["metadata"]["generation"],
+        deployment=validation.deployment,
+        obstacle=obstacle,
+        target=_target(owner, validation.deployment, frozen, obstacle),
+        stable=_stable(owner, status, live),
+        revisions=_records(live),
+        workloads=_workloads(live),
+        route=gateways or _route_finding(owner, validation.deployment, live),
+        route_settled=_route_settled(owner, validation.deployment, live),
+        warnings=tuple(f"{warning.path}: {warning.message}" for warning in validation.warnings),
+    )
+    return Snapshot(manifest, owner, status, observation, live, frozen)
+
+
+async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
+    selector = selector_text(owned_labels(owner.name))
+    pods = selector_text(server_selector(owner.name))
+    lists = await asyncio.gather(
+        cluster.list(kinds.POD, owner.namespace, pods),
+        *(cluster.list(kind, owner.namespace, selector) for kind in kinds.OWNED),
+    )
+    mine = [found for listed in lists[1:] for found in listed if _is_owned(owner, found)]
+    objects = {(found["kind"], found["metadata"]["name"]): found for found in mine}
+    return Live(objects, tuple(lists[0]))
+
+
+def _is_owned(owner: Owner, manifest: Manifest) -> bool:
+    """True when this very LLMDeployment is the controller; anyone can write labels."""
+    references = manifest["metadata"].get("ownerReferences", ())
+    return any(ref["uid"] == owner.uid and ref.get("controller") for ref in references)
+
+
+async def _read_frozen(
+    owner: Owner, deployment: LLMDeployment | None, cluster: ClusterReader
+) -> tuple[tuple[FrozenText, ...], Finding | None]:
+    """Contents of the ConfigMap keys that the spec refers to, or the first that is missing."""
+    frozen: list[FrozenText] = []
+    for reference in referenced_keys(deployment.spec) if deployment else ():
+        found = await cluster.get(kinds.CONFIG_MAP, owner.namespace, reference.name)
+        content = (found or {}).get("data", {}).get(reference.key)
+        if content is None:
+            return (), _missing_key(reference, exists=found is not None)
+        frozen.append(FrozenText(reference, content))
+    return tuple(frozen), None
+
+
+def _missing_key(reference: ConfigMapKeyReference, *, exists: bool) -> Finding:
+    if exists:
+        message = (
+            f"ConfigMap {reference.name} has no key {reference.key}. Add the key, or correct the"
+            " reference."
+        )
+        return Finding("ConfigMapKeyNotFound", message)
+    message = (
+        f"ConfigMap {reference.name} does not exist. Create it in this namespace, or correct the"
+        " reference."
+    )
+    return Finding("ConfigMapNotFound", message)
+
+
+async def _read_gateways(
+    owner: Owner, deployment: LLMDeployment | None, cluster: ClusterReader
+) -> Finding | None:
+    """The first Gateway of the spec that is not there."""
+    gateway = _gateway(deployment)
+    for parent in gateway.parent_refs if gateway else ():
+        namespace = parent.namespace or owner.namespace
+        found = await cluster.get(kinds.GATEWAY, namespace, parent.name)
+        if found is None:
+            return Finding(
+                "GatewayNotFound",
+                f"Gateway {namespace}/{parent.name} does not exist. Create it (and install the"
+                " Gateway API), or correct spec.routing.gateway.parentRefs.",
+            )
+        listeners = [str(listener["name"]) for listener in found["spec"].get("listeners", ())]
+        if parent.section_name is not None and parent.section_name not in listeners:
+            return Finding(
+                "GatewayListenerNotFound",
+                f"Gateway {namespace}/{parent.name} has no listener {parent.section_name}, only"
+                f" {', '.join(listeners)}. Correct sectionName in"
+                " spec.routing.gateway.parentRefs.",
+            )
+    return None
+
+
+def _gateway(deployment: LLMDeployment | None) -> GatewayRouting | None:
+    return deployment.spec.routing.gateway if deployment else None
+
+
+def _obstacle(validation: Validation) -> Finding | None:
+    if not validation.errors:
+        return None
+    texts = [f"{error.path}: {error.message}" for error in validation.errors]
+    return Finding("InvalidSpec", "; ".join(texts))
+
+
+def _target(
+    owner: Owner,
+    deployment: LLMDeployment | None,
+    frozen: tuple[FrozenText, ...],
+    obstacle: Finding | None,
+) -> str | None:
+    if deployment is None or obstacle is not None:
+        return None
+    return revision_hash(owner.namespace, owner.name, deployment.spec, frozen)
+
+
+def _reported(manifest: Manifest) -> LLMDeploymentStatus:
+    """The status as reported last; an unreadable one counts as none, it is derived anew."""
+    try:
+        return LLMDeploymentStatus.model_validate(manifest.get("status") or {})
+    except ValidationError:
+        return LLMDeploymentStatus()
+
+
+def _stable(owner: Owner, status: LLMDeploymentStatus, live: Live) -> str | None:
+    """Which revision serves: as reported, else, should the status be lost, as the Service says.
+
+    A first revision that never was ready is fronted by the Service too; taking it for stable then
+    costs nothing, since there is no other.
+    """
+    recorded = live.by_revision(kinds.CONTROLLER_REVISION)
+    reported = status.revisions.stable
+    if reported is not None:
+        return reported.hash if reported.hash in recorded else None
+    if status.observed_generation:
+        return None
+    front = live.find(kinds.SERVICE, owner.name)
+    selector: Mapping[str, Any] = (front or {}).get("spec", {}).get("selector", {})
+    selected = revision_of({"metadata": {"labels": selector}})
+    return selected if selected in recorded and _has_ready(live, selected) else None
+
+
+def _has_ready(live: Live, revision: str | None) -> bool:
+    workload = _workloads(live).get(revision or "")
+    return workload is not None and workload.ready > 0
+
+
+def _records(live: Live) -> dict[str, RevisionRecord]:
+    return {
+        revision: RevisionRecord(revision, int(found["revision"]))
+        for revision, found in live.by_revision(kinds.CONTROLLER_REVISION).items()
+    }
+
+
+def _workloads(live: Live) -> dict[str, Workload]:
+    return {
+        revision: _workload(found, [pod for pod in live.pods if revision_of(pod) == revision])
+        for revision, found in live.by_revision(kinds.DEPLOYMENT).items()
+    }
+
+
+def _workload(deployment: Manifest, pods: Sequence[Manifest]) -> Workload:
+    status = deployment.get("status", {})
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    wanted = deployment["spec"].get("replicas", 1)
+    ready = min(status.get("readyReplicas", 0), wanted) if seen else 0
+    trouble = find_trouble(deployment, pods) if ready < wanted else None
+    return Workload(wanted, status.get("replicas", 0), ready, trouble)
+
+
+def _route_finding(owner: Owner, deployment: LLMDeployment | None, live: Live) -> Finding | None:
+    """What a gateway says against the route."""
+    if _gateway(deployment) is None:
+        return None
+    for parent in _route_parents(owner, live):
+        for condition in parent.get("conditions", ()):
+            if condition["type"] in {"Accepted", "ResolvedRefs"} and condition["status"] == "False":
+                name = parent["parentRef"]["name"]
+                return Finding(
+                    "RouteRefused",
+                    f"Gateway {name} refuses the route ({condition['reason']}):"
+                    f" {condition.get('message', '')} Check spec.routing.gateway.",
+                )
+    return None
+
+
+def _route_settled(owner: Owner, deployment: LLMDeployment | None, live: Live) -> bool:
+    """True when every gateway of the spec has accepted the route as it is now."""
+    gateway = _gateway(deployment)
+    if gateway is None:
+        return True
+    accepted = [
+        parent
+        for parent in _route_parents(owner, live)
+        if any(
+            condition["type"] == "Accepted" and condition["status"] == "True"
+            for condition in parent.get("conditions", ())
+        )
+    ]
+    return len(accepted) >= len(gateway.parent_refs)
+
+
+def _route_parents(owner: Owner, live: Live) -> list[dict[str, Any]]:
+    route = live.find(kinds.HTTP_ROUTE, owner.name) or {}
+    return list(route.get("status", {}).get("parents", ()))
+
+
+def target_spec(snapshot: Snapshot) -> LLMDeploymentSpec:
+    """The spec that the target revision is made of; only with a target."""
+    deployment = snapshot.observation.deployment
+    if deployment is None:
+        raise ValueError("there is no target revision")
+    return deployment.spec

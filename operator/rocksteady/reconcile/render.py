@@ -1,0 +1,119 @@
+"""Turn a Plan into the manifests to hold. Pure: the objects come from the Snapshot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
+from rocksteady.ports import Manifest
+from rocksteady.reconcile.snapshot import Snapshot
+from rocksteady.resources import kinds, network, workload
+from rocksteady.resources.pod_template import RenderContext, build_pod_template, egress_needed
+from rocksteady.rollout.plan import Plan
+from rocksteady.rollout.revisions import FrozenText, behaving_part
+from rocksteady.settings import Settings
+
+
+def render(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]:
+    """All manifests to hold, in the order of `kinds.OWNED`."""
+    manifests = [*_revisions(snapshot, plan, settings), *_shared(snapshot, plan, settings)]
+    order = [kind.kind for kind in kinds.OWNED]
+    return sorted(manifests, key=lambda manifest: order.index(manifest["kind"]))
+
+
+def frozen_key(reference_name: str, reference_key: str) -> str:
+    """Key in the immutable copy for a key of a ConfigMap that the spec refers to."""
+    return f"{reference_name}.{reference_key}"
+
+
+def _revisions(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]:
+    manifests: list[Manifest] = []
+    recorded = snapshot.live.by_revision(kinds.CONTROLLER_REVISION)
+    for revision, replicas in plan.running.items():
+        record = recorded.get(revision)
+        if record is None:
+            record = _new_revision(snapshot, revision, settings)
+            manifests.append(record)
+        data = record["data"]
+        if data.get("configuration"):
+            copy = workload.build_config_copy(snapshot.owner, revision, data["configuration"])
+            manifests.append(copy)
+        manifests.append(workload.build_revision_service(snapshot.owner, revision))
+        manifests.append(
+            workload.build_deployment(
+                snapshot.owner, revision, replicas, data["template"], data["startupSeconds"]
+            )
+        )
+    return manifests
+
+
+def _new_revision(snapshot: Snapshot, revision: str, settings: Settings) -> Manifest:
+    """The record of a revision that is seen for the first time."""
+    deployment = snapshot.observation.deployment
+    if deployment is None:  # decide never runs a revision that has neither a record nor a spec
+        raise ValueError(f"revision {revision} has neither a record nor a spec")
+    spec = deployment.spec
+    numbers = [record.number for record in snapshot.observation.revisions.values()]
+    copy_name = snapshot.owner.config_map_name(revision) if snapshot.frozen else None
+    context = RenderContext(
+        namespace=snapshot.owner.namespace,
+        name=snapshot.owner.name,
+        revision=revision,
+        fetch_image=settings.fetch_image,
+        config_map_name=copy_name,
+    )
+    data = {
+        "spec": behaving_part(spec),
+        "template": build_pod_template(_with_frozen_env(spec, copy_name), context),
+        "startupSeconds": spec.engine.startup_timeout_seconds,
+        "configuration": _configuration(spec, snapshot.frozen),
+    }
+    return workload.build_revision(snapshot.owner, revision, max(numbers, default=0) + 1, data)
+
+
+def _configuration(spec: LLMDeploymentSpec, frozen: tuple[FrozenText, ...]) -> dict[str, str]:
+    """Content of the immutable copy: the chat template under its own key, env under both names."""
+    content = {}
+    for text in frozen:
+        name, key = text.reference.name, text.reference.key
+        content[frozen_key(name, key)] = text.content
+        if text.reference == spec.model.chat_template:
+            content[key] = text.content
+    return content
+
+
+def _with_frozen_env(spec: LLMDeploymentSpec, copy_name: str | None) -> LLMDeploymentSpec:
+    """The spec with its env reading from the immutable copy."""
+    if copy_name is None:
+        return spec
+    env = tuple(_frozen_entry(entry, copy_name) for entry in spec.engine.env)
+    engine = spec.engine.model_copy(update={"env": env})
+    return spec.model_copy(update={"engine": engine})
+
+
+def _frozen_entry(entry: Mapping[str, Any], copy_name: str) -> dict[str, Any]:
+    source = (entry.get("valueFrom") or {}).get("configMapKeyRef")
+    if not source:
+        return dict(entry)
+    reference = {"name": copy_name, "key": frozen_key(source["name"], source["key"])}
+    return {**entry, "valueFrom": {"configMapKeyRef": reference}}
+
+
+def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]:
+    """What belongs to all revisions: the front Service, route, budget and network policy."""
+    owner, deployment = snapshot.owner, snapshot.observation.deployment
+    if plan.front is None:
+        return []
+    manifests = [
+        workload.build_front_service(owner, plan.front),
+        workload.build_disruption_budget(owner),
+    ]
+    if deployment is None:
+        return manifests
+    fetches = egress_needed(deployment.spec)
+    manifests.append(
+        network.build_network_policy(owner, settings.client_namespaces, fetches=fetches)
+    )
+    gateway = deployment.spec.routing.gateway
+    if gateway is not None:
+        manifests.append(network.build_route(owner, gateway, plan.front))
+    return manifests

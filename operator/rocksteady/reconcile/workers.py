@@ -1,0 +1,74 @@
+"""Take keys from the queue and reconcile them, one worker for each key at a time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from rocksteady import errors
+from rocksteady.ports import ClusterReader, Key
+from rocksteady.reconcile.queue import ShutDown, WorkQueue
+from rocksteady.reconcile.reconciler import Dependencies, Outcome, reconcile
+from rocksteady.resources import kinds
+
+
+class PassObserver(Protocol):
+    """Hears how each pass went, for log and metrics."""
+
+    def passed(self, key: Key, outcome: Outcome, seconds: float) -> None:
+        """A pass went well."""
+
+    def failed(self, key: Key, error: BaseException, retry_seconds: float) -> None:
+        """A pass failed and will be tried again."""
+
+
+async def work(queue: WorkQueue, needs: Dependencies, observer: PassObserver) -> None:
+    """Reconcile keys until the queue is closed.
+
+    Raises:
+        NotLeader: The Lease was lost: this process must end.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            key = await queue.get()
+        except ShutDown:
+            return
+        started = loop.time()
+        try:
+            async with asyncio.timeout(needs.settings.reconcile_timeout_seconds):
+                outcome = await reconcile(key, needs)
+        except errors.NotLeader:
+            raise
+        except errors.Conflict:
+            queue.add(key)  # somebody wrote meanwhile: the next pass reads what
+        except Exception as error:  # noqa: BLE001 - one object's trouble must not stop the others
+            observer.failed(key, error, queue.retry(key))
+        else:
+            queue.forget(key)
+            observer.passed(key, outcome, loop.time() - started)
+            if outcome.requeue_after_seconds is not None:
+                queue.add_after(key, outcome.requeue_after_seconds)
+        finally:
+            queue.done(key)
+
+
+async def resync(
+    queue: WorkQueue,
+    cluster: ClusterReader,
+    seconds: float,
+    on_failure: Callable[[errors.ClusterError], None],
+) -> None:
+    """Queue all LLMDeployments now and then, for what a watch has missed.
+
+    Watches lose deletions after an expired list, and nothing reports a Gateway that was deleted.
+    """
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            found = await cluster.list(kinds.LLM_DEPLOYMENT)
+        except errors.ClusterError as error:
+            on_failure(error)
+            continue
+        for manifest in found:
+            metadata = manifest["metadata"]
+            queue.add(Key(metadata["namespace"], metadata["name"]))

@@ -1,0 +1,92 @@
+"""Whether an object still is what was applied, judged without a write.
+
+The API server adds defaults and other clients may add fields, so the question is not equality but:
+does the live object say everything that the manifest says, and in the places that decide where
+requests go, nothing else?
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from rocksteady import conventions
+
+_EXACT: Final = frozenset({"selector", "podSelector", "matchLabels"})
+"""Maps in which a foreign entry changes where requests go."""
+
+_SUFFIXES: Final = {
+    "m": Decimal("0.001"),
+    "": Decimal(1),
+    "k": Decimal(1000),
+    "M": Decimal(1000) ** 2,
+    "G": Decimal(1000) ** 3,
+    "T": Decimal(1000) ** 4,
+    "P": Decimal(1000) ** 5,
+    "E": Decimal(1000) ** 6,
+    "Ki": Decimal(1024),
+    "Mi": Decimal(1024) ** 2,
+    "Gi": Decimal(1024) ** 3,
+    "Ti": Decimal(1024) ** 4,
+    "Pi": Decimal(1024) ** 5,
+    "Ei": Decimal(1024) ** 6,
+}
+
+
+def differs(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """True when the live object must be applied again.
+
+    Args:
+        wanted: The rendered manifest, with its mark.
+        live: As the API server returns it.
+    """
+    mark = conventions.ANNOTATION_APPLIED
+    wanted_mark = wanted["metadata"]["annotations"][mark]
+    if live["metadata"].get("annotations", {}).get(mark) != wanted_mark:
+        return True  # also finds fields that the manifest no longer has
+    return not _says(wanted, live) or has_foreign_entries(wanted, live)
+
+
+def has_foreign_entries(wanted: Any, live: Any) -> bool:
+    """True when somebody added to a selector: applying cannot take that away, replacing can."""
+    if not isinstance(wanted, Mapping) or not isinstance(live, Mapping):
+        return False
+    return any(
+        (key in _EXACT and not set(live.get(key) or ()) <= set(value))
+        or has_foreign_entries(value, live.get(key))
+        for key, value in wanted.items()
+        if isinstance(value, Mapping)
+    )
+
+
+def _says(wanted: Any, live: Any) -> bool:
+    """True when everything in `wanted` is in `live`."""
+    if isinstance(wanted, Mapping):
+        if not isinstance(live, Mapping):
+            return not wanted
+        return all(_says(value, live.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        if not isinstance(live, Sequence) or isinstance(live, str):
+            return not wanted
+        return len(wanted) == len(live) and all(map(_says, wanted, live))
+    return _same_scalar(wanted, live)
+
+
+def _same_scalar(wanted: Any, live: Any) -> bool:
+    if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
+        return True
+    if live is None:
+        return wanted in ("", 0, False)  # the API server leaves out what is empty
+    left, right = _quantity(wanted), _quantity(live)
+    return left is not None and left == right
+
+
+def _quantity(value: Any) -> Decimal | None:
+    """Size of a Kubernetes quantity, which the API server rewrites; None when it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value)
+    digits = text.rstrip("".join(_SUFFIXES))
+    try:
+        return Decimal(digits) * _SUFFIXES[text[len(digits) :]]
+    except (InvalidOperation, KeyError):
+        return None

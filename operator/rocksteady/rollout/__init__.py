@@ -1,0 +1,1 @@
+"""What should be: pure decisions from a frozen observation. No I/O, no clock, no log."""

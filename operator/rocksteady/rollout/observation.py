@@ -1,0 +1,103 @@
+"""What was seen of one LLMDeployment: a frozen value that `decide` judges.
+
+Built by `rocksteady.reconcile.observe`; holds no client and no clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that stands in the way.
+
+    Attributes:
+        reason: CamelCase word for programs.
+        message: What is wrong and what to do, for people.
+    """
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class RevisionRecord:
+    """A revision as it was frozen in its ControllerRevision.
+
+    Attributes:
+        hash: Identity, 10 hex digits.
+        number: For people; counts up from 1.
+    """
+
+    hash: str
+    number: int
+
+    @property
+    def label(self) -> str:
+        """How people read it: `r7 (0123456789)`."""
+        return f"r{self.number} ({self.hash})"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The pods of one revision.
+
+    Attributes:
+        wanted: Replicas that its Deployment asks for.
+        existing: Pods that exist.
+        ready: Pods that are ready; 0 while the Deployment's controller lags behind the spec.
+        trouble: Why pods are not ready, when that is known; None otherwise.
+    """
+
+    wanted: int
+    existing: int
+    ready: int
+    trouble: Finding | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Everything that a decision about one LLMDeployment rests on.
+
+    Attributes:
+        namespace: Of the LLMDeployment.
+        name: Of the LLMDeployment.
+        generation: `metadata.generation` of the spec that was read.
+        deployment: The LLMDeployment; None when its spec cannot be read (`obstacle` says why).
+        obstacle: Why no revision can be made of this spec; None when one can.
+        target: Hash of the revision that the spec describes; None with an obstacle.
+        stable: Hash of the revision that serves; None before the first was ready.
+        revisions: Recorded revisions by hash.
+        workloads: Pods by revision hash; a revision that does not run is absent.
+        route: What stands between the gateway and the model; None when nothing does, or when no
+            gateway is wanted.
+        route_settled: True when no gateway is wanted, or when all of them accepted the route.
+        address: Where the model answers inside the cluster.
+        warnings: What is allowed but may surprise.
+    """
+
+    namespace: str
+    name: str
+    generation: int
+    deployment: LLMDeployment | None
+    obstacle: Finding | None
+    target: str | None
+    stable: str | None
+    revisions: Mapping[str, RevisionRecord]
+    workloads: Mapping[str, Workload]
+    route: Finding | None = None
+    route_settled: bool = True
+    address: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def wanted_replicas(self) -> int | None:
+        """Replicas that the spec asks for; None when the spec cannot be read."""
+        if self.deployment is None:
+            return None
+        spec = self.deployment.spec
+        if spec.autoscaling is not None:
+            return spec.autoscaling.min_replicas
+        return 1 if spec.replicas is None else spec.replicas

@@ -1,0 +1,51 @@
+"""A Plan: the state to hold, each part with its reason. Not a list of commands.
+
+Applying a Plan twice is harmless, and a Plan that was applied in part is simply made again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rocksteady.api.v1alpha1.status import ConditionStatus
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one condition should say.
+
+    Attributes:
+        status: Whether the condition holds.
+        reason: CamelCase word for programs.
+        message: Sentence for people.
+    """
+
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What should be.
+
+    Attributes:
+        running: Replicas by revision hash; a revision that is absent here does not run.
+        stable: Revision that serves; None before the first was ready.
+        canary: Revision on its way to replace stable; None when nothing rolls out.
+        front: Revision that requests go to: stable, or the first one while it starts; None when
+            there is none.
+        prune: True when what is owned and not part of the plan goes; False while the spec cannot be
+            understood, so that a mistake in it costs nothing.
+        forget: Recorded revisions beyond the history limit.
+        claims: Conditions by type.
+        requeue_after_seconds: When to look again without being woken; None: not needed.
+    """
+
+    running: Mapping[str, int]
+    stable: str | None
+    canary: str | None
+    front: str | None
+    prune: bool
+    forget: tuple[str, ...]
+    claims: Mapping[str, Claim]
+    requeue_after_seconds: float | None

@@ -1,0 +1,120 @@
+"""Why pods are not ready: read from pod and Deployment statuses, in words with a cure.
+
+Pure. Only what needs somebody's help is trouble; a pod that is pulling or loading is not.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from rocksteady.rollout.observation import Finding
+
+_IMAGE_REASONS: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+)
+_FETCH_PREFIX: Final = "fetch"
+
+
+def find_trouble(
+    deployment: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]
+) -> Finding | None:
+    """The first trouble of a revision: that of a pod, then that of its Deployment; None: none.
+
+    Args:
+        deployment: The revision's Deployment as the API server returns it.
+        pods: The revision's pods; those being deleted are passed over.
+    """
+    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
+        if "deletionTimestamp" not in pod["metadata"]:
+            finding = _pod_trouble(pod)
+            if finding is not None:
+                return Finding(finding.reason, f"pod {pod['metadata']['name']}: {finding.message}")
+    return _deployment_trouble(deployment)
+
+
+def _pod_trouble(pod: Mapping[str, Any]) -> Finding | None:
+    status = pod.get("status", {})
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return Finding(
+                "Unschedulable",
+                f"no node can take it: {condition.get('message', '')} Add capacity, or ask for"
+                " less in spec.resources.",
+            )
+    containers = (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
+    for container in containers:
+        finding = _container_trouble(container)
+        if finding is not None:
+            return finding
+    return None
+
+
+def _container_trouble(container: Mapping[str, Any]) -> Finding | None:
+    waiting = container.get("state", {}).get("waiting") or {}
+    reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
+    if reason in _IMAGE_REASONS:
+        return Finding(
+            "ImagePullFailed",
+            f"image {container.get('image', '')} cannot be pulled ({reason}): {message} Check"
+            " spec.engine.image and the pull secret.",
+        )
+    if reason == "CreateContainerConfigError":
+        return _configuration_trouble(message)
+    if reason in {"CreateContainerError", "RunContainerError"}:
+        return Finding("ContainerCannotStart", f"{message} Check spec.engine and podTemplate.")
+    if reason == "CrashLoopBackOff":
+        return _crash(container)
+    return None
+
+
+def _configuration_trouble(message: str) -> Finding:
+    """A reference of the pod leads nowhere; the kubelet's message names it."""
+    lowered = message.lower()
+    if "secret" in lowered:
+        return Finding(
+            "SecretNotFound",
+            f"{message}. Create the Secret in this namespace, or correct the reference.",
+        )
+    if "configmap" in lowered:
+        return Finding(
+            "ConfigMapNotFound",
+            f"{message}. Create the ConfigMap in this namespace, or correct the reference.",
+        )
+    return Finding("ContainerConfigInvalid", f"{message}. Check spec.engine.env and podTemplate.")
+
+
+def _crash(container: Mapping[str, Any]) -> Finding:
+    last = container.get("lastState", {}).get("terminated") or {}
+    code = last.get("exitCode", "unknown")
+    said = str(last.get("message", "")).strip()
+    if last.get("reason") == "OOMKilled":
+        return Finding(
+            "OutOfMemory",
+            f"container {container['name']} was killed for using more memory than"
+            " spec.resources.limits allows. Raise the limit or use a smaller model.",
+        )
+    if str(container["name"]).startswith(_FETCH_PREFIX):
+        return Finding("FetchFailed", f"{said or f'exit code {code}'}. Check spec.model.")
+    detail = f": {said}" if said else ""
+    return Finding(
+        "CrashLooping",
+        f"container {container['name']} ends with exit code {code}{detail}. See its logs:"
+        f" kubectl logs --previous.",
+    )
+
+
+def _deployment_trouble(deployment: Mapping[str, Any]) -> Finding | None:
+    conditions = {
+        condition["type"]: condition
+        for condition in deployment.get("status", {}).get("conditions", ())
+    }
+    refused = conditions.get("ReplicaFailure")
+    if refused is not None and refused["status"] == "True":
+        return Finding("PodsRefused", f"the cluster refuses its pods: {refused.get('message', '')}")
+    progressing = conditions.get("Progressing")
+    if progressing is not None and progressing.get("reason") == "ProgressDeadlineExceeded":
+        return Finding(
+            "NeverReady",
+            "its pods did not become ready in time. See their logs, or raise"
+            " spec.engine.startupTimeoutSeconds.",
+        )
+    return None

@@ -1,0 +1,58 @@
+"""What all tests share: each tier is a folder and a marker, and pure tiers open no socket."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+TIERS = {
+    "unit": "unit",
+    "golden": "golden",
+    "emulated": "emulated",
+    "apiserver": "apiserver",
+    "e2e": "cluster",
+}
+_SOCKETLESS = ("unit", "golden")
+_TIMEOUT_SECONDS = {"apiserver": 120, "cluster": 600}
+_OUTCOMES = ("passed", "failed", "error", "skipped")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the tier of its folder."""
+    root = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(root).parts[0]
+        tier = TIERS[folder]
+        item.add_marker(tier)
+        if tier in _TIMEOUT_SECONDS and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS[tier]))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Pure tiers get no network; Unix sockets stay, since event loops need them."""
+    if any(item.get_closest_marker(tier) for tier in _SOCKETLESS):
+        pytest_socket.disable_socket(allow_unix_socket=True)
+
+
+def pytest_runtest_teardown() -> None:
+    """Give sockets back to the other tiers."""
+    pytest_socket.enable_socket()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tiers ran. A tier without a single test that passed or failed did not run."""
+    counts: dict[str, Counter[str]] = {tier: Counter() for tier in TIERS.values()}
+    for outcome in _OUTCOMES:
+        for report in terminalreporter.stats.get(outcome, ()):
+            if not isinstance(report, pytest.TestReport):
+                continue
+            for tier in counts.keys() & set(report.keywords):
+                counts[tier][outcome] += 1
+    terminalreporter.section("tiers")
+    for tier, count in counts.items():
+        ran = count.total() - count["skipped"]
+        said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items()))
+        terminalreporter.line(
+            f"{tier:<10} {said if ran else 'NOT RUN' + (f' ({said})' if said else '')}"
+        )

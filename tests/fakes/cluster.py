@@ -1,0 +1,286 @@
+"""An API server in memory: what `ports.ClusterReader` and `ports.ClusterWriter` ask of one.
+
+It keeps uid, resourceVersion and generation, applies as a server does, deletes what an owner leaves
+behind, refuses what a server refuses, and can fail at the n-th write, with or without the write
+having been made.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rocksteady import errors
+from rocksteady.ports import Manifest
+from rocksteady.resources import kinds
+from rocksteady.resources.kinds import Kind
+from tests.fakes.defaulting import set_defaults
+from tests.fakes.server_side_apply import apply_over
+
+ObjectKey = tuple[str, str, str]
+"""Kind, namespace, name."""
+
+_WITH_GENERATION = {
+    "LLMDeployment",
+    "Deployment",
+    "HTTPRoute",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+}
+_IMMUTABLE = {"ControllerRevision": "data", "ConfigMap": "data"}
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write of the operator."""
+
+    verb: str
+    kind: str
+    name: str
+
+
+class Killed(BaseException):
+    """The process ends here: nothing after it runs."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A failure to come.
+
+    Attributes:
+        at_write: Which write fails; 1 is the next.
+        error: What is raised.
+        takes_effect: True when the write is made all the same, and only its answer is lost.
+    """
+
+    at_write: int
+    error: BaseException
+    takes_effect: bool = False
+
+
+def copy(manifest: Manifest) -> Manifest:
+    """A copy through JSON, so that nothing that is no JSON gets in."""
+    content: Manifest = json.loads(json.dumps(manifest))
+    return content
+
+
+class FakeCluster:
+    """See the module.
+
+    Args:
+        without: Kinds that this cluster does not serve.
+        refuse: Says why the API server rejects a manifest; None: it takes it.
+    """
+
+    def __init__(
+        self,
+        without: tuple[Kind, ...] = (),
+        refuse: Callable[[Manifest], str | None] = lambda _: None,
+    ) -> None:
+        self.objects: dict[ObjectKey, Manifest] = {}
+        self.writes: list[Write] = []
+        self.without = set(without)
+        self.refuse = refuse
+        self.on_write: Callable[[], None] = lambda: None
+        self._applied: dict[ObjectKey, Manifest] = {}
+        self._version = 0
+        self._uids = 0
+        self._fault: Fault | None = None
+        self._writes_until_fault = 0
+
+    # --- ports.ClusterReader
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        found = self.objects.get((kind.kind, namespace, name))
+        return None if found is None or kind in self.without else copy(found)
+
+    async def list(
+        self, kind: Kind, namespace: str | None = None, label_selector: str = ""
+    ) -> list[Manifest]:
+        selector = dict(part.split("=") for part in label_selector.split(",") if part)
+        return [
+            copy(found)
+            for (found_kind, found_namespace, _), found in sorted(self.objects.items())
+            if found_kind == kind.kind
+            and kind not in self.without
+            and namespace in {None, found_namespace}
+            and selector.items() <= found["metadata"].get("labels", {}).items()
+        ]
+
+    # --- ports.ClusterWriter
+
+    async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
+        wanted = copy(manifest)
+
+        def store() -> Manifest:
+            self._check(kind, wanted)
+            key = _key(wanted)
+            live = self.objects.get(key)
+            merged = apply_over(live, self._applied.get(key), wanted)
+            stored = self._store(merged)
+            self._applied[key] = wanted
+            return stored
+
+        return self._write(Write("apply", kind.kind, manifest["metadata"]["name"]), store)
+
+    async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
+        wanted = copy(manifest)
+
+        def store() -> Manifest:
+            self._check(kind, wanted)
+            live = self.objects.get(_key(wanted))
+            if live is None:
+                raise errors.NotFound("not found", 404)
+            self._check_version(live, wanted)
+            wanted["metadata"]["uid"] = live["metadata"]["uid"]
+            if "status" in live:
+                wanted["status"] = live["status"]
+            return self._store(wanted)
+
+        return self._write(Write("replace", kind.kind, manifest["metadata"]["name"]), store)
+
+    async def apply_status(self, kind: Kind, manifest: Manifest) -> Manifest:
+        wanted = copy(manifest)
+
+        def store() -> Manifest:
+            live = self.objects.get(_key(wanted))
+            if live is None:
+                raise errors.NotFound("not found", 404)
+            self._check_version(live, wanted)
+            return self._store({**copy(live), "status": wanted["status"]})
+
+        return self._write(Write("status", kind.kind, manifest["metadata"]["name"]), store)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        def remove() -> Manifest:
+            live = self.objects.get((kind.kind, namespace, name))
+            if live is not None and live["metadata"]["uid"] == uid:
+                self._remove((kind.kind, namespace, name))
+            return {}
+
+        self._write(Write("delete", kind.kind, name), remove)
+
+    # --- what others do
+
+    def put(self, manifest: Manifest) -> Manifest:
+        """Create an object, or replace it, as another client."""
+        return copy(self._store(copy(manifest)))
+
+    def edit(
+        self, kind: Kind, namespace: str, name: str, change: Callable[[Manifest], Any]
+    ) -> None:
+        """Edit an object by hand."""
+        edited = copy(self.objects[kind.kind, namespace, name])
+        change(edited)
+        self._store(edited)
+
+    def remove(self, kind: Kind, namespace: str, name: str) -> None:
+        """Delete an object by hand; what it owned goes too."""
+        self._remove((kind.kind, namespace, name))
+
+    def inject(self, fault: Fault) -> None:
+        """Let a coming write fail."""
+        self._fault, self._writes_until_fault = fault, fault.at_write
+
+    def of_kind(self, kind: Kind) -> dict[str, Manifest]:
+        """Objects of a kind by name."""
+        return {name: found for (of, _, name), found in self.objects.items() if of == kind.kind}
+
+    # --- the server's own work
+
+    def _write(self, write: Write, store: Callable[[], Manifest]) -> Manifest:
+        fault = self._take_fault()
+        if fault is not None and not fault.takes_effect:
+            raise fault.error
+        stored = store()
+        self.writes.append(write)
+        self.on_write()
+        if fault is not None:
+            raise fault.error
+        return copy(stored)
+
+    def _take_fault(self) -> Fault | None:
+        if self._fault is None:
+            return None
+        self._writes_until_fault -= 1
+        if self._writes_until_fault:
+            return None
+        fault, self._fault = self._fault, None
+        return fault
+
+    def _check(self, kind: Kind, manifest: Manifest) -> None:
+        if kind in self.without:
+            raise errors.NotFound(f"the server could not find {kind.plural}", 404)
+        why = self.refuse(manifest)
+        if why is not None:
+            raise errors.Invalid(why, 422)
+
+    @staticmethod
+    def _check_version(live: Manifest, wanted: Manifest) -> None:
+        version = wanted["metadata"].get("resourceVersion")
+        if version is not None and version != live["metadata"]["resourceVersion"]:
+            raise errors.Conflict("the object has been modified", 409)
+
+    def _store(self, manifest: Manifest) -> Manifest:
+        key = _key(manifest)
+        live = self.objects.get(key)
+        set_defaults(manifest)
+        _check_invariants(manifest, live)
+        metadata = manifest["metadata"]
+        if live is None:
+            self._uids += 1
+            metadata.setdefault("uid", f"uid-{self._uids}")
+        if manifest["kind"] in _WITH_GENERATION:
+            before = live["metadata"]["generation"] if live else 0
+            changed = live is None or live.get("spec") != manifest.get("spec")
+            metadata["generation"] = before + changed
+        metadata["resourceVersion"] = live["metadata"]["resourceVersion"] if live else ""
+        if manifest != live:
+            self._version += 1
+            metadata["resourceVersion"] = str(self._version)
+            self.objects[key] = manifest
+        return self.objects[key]
+
+    def _remove(self, key: ObjectKey) -> None:
+        del self.objects[key]
+        self._applied.pop(key, None)
+        while orphans := self._orphans():
+            for orphan in orphans:
+                self.objects.pop(orphan)
+                self._applied.pop(orphan, None)
+
+    def _orphans(self) -> tuple[ObjectKey, ...]:
+        uids = {found["metadata"]["uid"] for found in self.objects.values()}
+        return tuple(
+            key
+            for key, found in self.objects.items()
+            if (references := found["metadata"].get("ownerReferences"))
+            and not uids & {reference["uid"] for reference in references}
+        )
+
+
+def _key(manifest: Manifest) -> ObjectKey:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata["namespace"], metadata["name"]
+
+
+def _check_invariants(manifest: Manifest, live: Manifest | None) -> None:
+    """What every API server refuses."""
+    owners = manifest["metadata"].get("ownerReferences", ())
+    if sum(bool(owner.get("controller")) for owner in owners) > 1:
+        raise errors.Invalid("Only one reference can have Controller set to true", 422)
+    if manifest["kind"] == kinds.DEPLOYMENT.kind:
+        _check_deployment(manifest, live)
+    field = _IMMUTABLE.get(manifest["kind"])
+    frozen = manifest["kind"] == "ControllerRevision" or (live or {}).get("immutable")
+    if live is not None and field and frozen and live[field] != manifest[field]:
+        raise errors.Invalid(f"{field}: Forbidden: field is immutable", 422)
+
+
+def _check_deployment(manifest: Manifest, live: Manifest | None) -> None:
+    selector = manifest["spec"]["selector"]["matchLabels"]
+    labels = manifest["spec"]["template"]["metadata"]["labels"]
+    if not selector.items() <= labels.items():
+        raise errors.Invalid("`selector` does not match template `labels`", 422)
+    if live is not None and live["spec"]["selector"] != manifest["spec"]["selector"]:
+        raise errors.Invalid("spec.selector: Invalid value: field is immutable", 422)

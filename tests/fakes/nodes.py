@@ -1,0 +1,191 @@
+"""What makes Deployments and routes come true: their controllers, kubelet and gateway, in small steps.
+
+Each step is one thing that happens somewhere in a cluster, so that a test can put anything between
+two of them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rocksteady.ports import Manifest
+from rocksteady.resources import kinds
+from tests.builders import container_status, waiting
+from tests.fakes.cluster import FakeCluster
+
+_HASH_LABEL = "pod-template-hash"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that can happen next.
+
+    Attributes:
+        name: For the log of a failed test.
+        happen: Lets it happen.
+    """
+
+    name: str
+    happen: Callable[[], None]
+
+
+class Nodes:
+    """Runs pods.
+
+    Args:
+        cluster: Where they run.
+        broken_images: Images whose pods never start, with the reason the kubelet gives.
+    """
+
+    def __init__(self, cluster: FakeCluster, broken_images: dict[str, str] | None = None) -> None:
+        self.cluster = cluster
+        self.broken_images = broken_images if broken_images is not None else {}
+        self._pods = 0
+
+    def steps(self) -> list[Step]:
+        """What can happen next; empty when everything has."""
+        return [*self._deployment_steps(), *self._pod_steps(), *self._route_steps()]
+
+    def run(self) -> None:
+        """Let everything happen."""
+        while steps := self.steps():
+            for step in steps:
+                step.happen()
+
+    def ready_pods(self, selector: dict[str, str]) -> int:
+        """How many ready pods a Service with this selector sends requests to."""
+        pods = self.cluster.of_kind(kinds.POD).values()
+        return sum(
+            _is_ready(pod) for pod in pods if selector.items() <= pod["metadata"]["labels"].items()
+        )
+
+    def _deployment_steps(self) -> list[Step]:
+        steps = []
+        for name, deployment in sorted(self.cluster.of_kind(kinds.DEPLOYMENT).items()):
+            generation = deployment["metadata"]["generation"]
+            if deployment.get("status", {}).get("observedGeneration") != generation:
+                steps.append(Step(f"scale {name}", partial(self._scale, name)))
+            elif deployment["status"] != self._status_of(deployment):
+                steps.append(Step(f"count {name}", partial(self._count, name)))
+        return steps
+
+    def _pod_steps(self) -> list[Step]:
+        return [
+            Step(f"start {name}", partial(self._start, name))
+            for name, pod in sorted(self.cluster.of_kind(kinds.POD).items())
+            if not pod.get("status")
+        ]
+
+    def _route_steps(self) -> list[Step]:
+        return [
+            Step(f"route {name}", partial(self._accept, name))
+            for name, route in sorted(self.cluster.of_kind(kinds.HTTP_ROUTE).items())
+            if route.get("status") != self._route_status(route)
+        ]
+
+    def _scale(self, name: str) -> None:
+        """The Deployment's controller sees a change: it creates and deletes pods, and counts."""
+        deployment = self._deployment(name)
+        if deployment is None:
+            return
+        template = _template_hash(deployment)
+        for pod in self._pods_of(deployment):
+            if pod["metadata"]["labels"][_HASH_LABEL] != template:
+                self._delete(pod)
+        pods, wanted = self._pods_of(deployment), deployment["spec"]["replicas"]
+        for pod in sorted(pods, key=_is_ready)[: max(0, len(pods) - wanted)]:
+            self._delete(pod)
+        for _ in range(len(pods), wanted):
+            self._create(deployment, template)
+        self._count(name)
+
+    def _create(self, deployment: Manifest, template: str) -> None:
+        self._pods += 1
+        metadata = deployment["metadata"]
+        labels = {**deployment["spec"]["template"]["metadata"]["labels"], _HASH_LABEL: template}
+        self.cluster.put(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {
+                    "name": f"{metadata['name']}-{template}-{self._pods}",
+                    "namespace": metadata["namespace"],
+                    "labels": labels,
+                    # A ReplicaSet stands between the two; for what is deleted it makes no difference.
+                    "ownerReferences": [{"kind": "Deployment", "uid": metadata["uid"]}],
+                },
+                "spec": deployment["spec"]["template"]["spec"],
+            }
+        )
+
+    def _delete(self, pod: Manifest) -> None:
+        self.cluster.remove(kinds.POD, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def _start(self, name: str) -> None:
+        """The kubelet starts a pod, or says why it cannot."""
+        pod = self.cluster.of_kind(kinds.POD).get(name)
+        if pod is None:
+            return
+        image = pod["spec"]["containers"][0]["image"]
+        why = self.broken_images.get(image)
+        condition = {"type": "Ready", "status": "True" if why is None else "False"}
+        status: dict[str, Any] = {"conditions": [condition]}
+        if why is not None:
+            status["containerStatuses"] = [container_status(**waiting(why, "as the test says"))]
+        self.cluster.put({**pod, "status": status})
+
+    def _count(self, name: str) -> None:
+        deployment = self._deployment(name)
+        if deployment is not None:
+            self.cluster.put({**deployment, "status": self._status_of(deployment)})
+
+    def _status_of(self, deployment: Manifest) -> dict[str, Any]:
+        pods = self._pods_of(deployment)
+        counts = {"replicas": len(pods), "readyReplicas": sum(map(_is_ready, pods))}
+        return {
+            "observedGeneration": deployment["metadata"]["generation"],
+            **{name: count for name, count in counts.items() if count},
+        }
+
+    def _pods_of(self, deployment: Manifest) -> list[Manifest]:
+        uid = deployment["metadata"]["uid"]
+        pods = self.cluster.of_kind(kinds.POD).values()
+        return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
+
+    def _deployment(self, name: str) -> Manifest | None:
+        return self.cluster.of_kind(kinds.DEPLOYMENT).get(name)
+
+    def _accept(self, name: str) -> None:
+        """The gateway's controller takes a route, for the Gateways that are there."""
+        route = self.cluster.of_kind(kinds.HTTP_ROUTE).get(name)
+        if route is not None:
+            self.cluster.put({**route, "status": self._route_status(route)})
+
+    def _route_status(self, route: Manifest) -> dict[str, Any]:
+        gateways = self.cluster.of_kind(kinds.GATEWAY)
+        accepted = {
+            "type": "Accepted",
+            "status": "True",
+            "reason": "Accepted",
+            "observedGeneration": route["metadata"]["generation"],
+        }
+        return {
+            "parents": [
+                {"parentRef": parent, "conditions": [accepted]}
+                for parent in route["spec"]["parentRefs"]
+                if parent["name"] in gateways
+            ]
+        }
+
+
+def _is_ready(pod: Manifest) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _template_hash(deployment: Manifest) -> str:
+    text = json.dumps(deployment["spec"]["template"], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
