@@ -22,9 +22,7 @@ C = "cccccccccc"
 """Hashes of three revisions."""
 
 
-def spec(
-    image: str = "llama:a", replicas: int | None = 1, **fields: Any
-) -> dict[str, Any]:
+def spec(image: str = "llama:a", replicas: int | None = 1, **fields: Any) -> dict[str, Any]:
     """A valid spec: a model that is baked into the image of llama.cpp."""
     content: dict[str, Any] = {
         "model": {"name": "smol", "uri": "image:///models/smol.gguf"},
@@ -58,9 +56,7 @@ def with_gateway(*names: str, **fields: Any) -> dict[str, Any]:
     return {"gateway": {"parentRefs": [{"name": name} for name in names], **fields}}
 
 
-def running(
-    wanted: int, ready: int | None = None, trouble: Finding | None = None
-) -> Workload:
+def running(wanted: int, ready: int | None = None, trouble: Finding | None = None) -> Workload:
     """The pods of a revision; all of them ready unless said otherwise."""
     return Workload(wanted, wanted, wanted if ready is None else ready, trouble)
 

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +24,13 @@ class OperatorProcess:
         kubeconfig: Of the cluster.
         directory: Where its log goes.
         lease_namespace: Of the Lease; it must exist.
+        identity: Who it is in the Lease.
     """
 
     kubeconfig: Path
     directory: Path
     lease_namespace: str = "default"
+    identity: str = "operator-under-test"
     probe_port: int = field(default_factory=lambda: free_ports(1)[0])
     process: subprocess.Popen[bytes] | None = None
 
@@ -46,7 +48,7 @@ class OperatorProcess:
                     *("--kubeconfig", str(self.kubeconfig)),
                     *("--lease-namespace", self.lease_namespace),
                     *("--probe-port", str(self.probe_port)),
-                    *("--identity", "operator-under-test"),
+                    *("--identity", self.identity),
                 ],
                 stdout=log,
                 stderr=log,
@@ -95,11 +97,13 @@ class DeploymentController:
 
     Args:
         kubeconfig: Of the cluster.
-        ready: Whether pods get ready; can be changed at any time.
+
+    Attributes:
+        gets_ready: Tells by a Deployment's name whether its pods get ready; may change at any time.
     """
 
-    def __init__(self, kubeconfig: Path, *, ready: bool = True) -> None:
-        self.ready = ready
+    def __init__(self, kubeconfig: Path) -> None:
+        self.gets_ready: Callable[[str], bool] = lambda _: True
         configuration = client.Configuration()
         config.load_kube_config(str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
         self._apps = client.AppsV1Api(client.ApiClient(configuration))
@@ -122,7 +126,7 @@ class DeploymentController:
 
     def _report(self, deployment: Any) -> None:
         wanted = deployment.spec.replicas
-        ready = wanted if self.ready else 0
+        ready = wanted if self.gets_ready(deployment.metadata.name) else 0
         now = deployment.status
         if (now.observed_generation, now.replicas or 0, now.ready_replicas or 0) == (
             deployment.metadata.generation,

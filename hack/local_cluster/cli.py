@@ -107,6 +107,9 @@ def down(*, purge: bool) -> None:
     """Stop all that `up` started, and leave nothing behind."""
     cluster = _cluster()
     with _only_one(cluster):
+        if not cluster.was_here():
+            click.echo("there is no cluster, running or not")
+            return
         if purge:
             cluster.purge()
         else:
@@ -122,6 +125,9 @@ def status() -> None:
     """Tell what runs; ends with code 3 when the cluster does not."""
     cluster = _cluster()
     settings = cluster.settings()
+    if not cluster.was_here():
+        click.echo("there is no cluster, running or not")
+        sys.exit(_NOT_RUNNING)
     for name, state in cluster.components().items():
         click.echo(f"{name:26}{state}")
     if settings and cluster.is_running(settings):

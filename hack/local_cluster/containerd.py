@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from hack.local_cluster import cgroups
 from hack.local_cluster.commands import run, succeeds
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import write_whole
 from hack.local_cluster.paths import RUNTIME_DIRECTORY, Layout
-from hack.local_cluster.processes import children, descendants, start_ticks, terminate
+from hack.local_cluster.processes import start_ticks, terminate
 
 PAUSE_IMAGE = "docker.io/rocksteady/pause:local"
 _NAMESPACE = "k8s.io"
-_CGROUPS = Path("/sys/fs/cgroup")
 # Two places that the kubelet uses whatever its configuration says.
 _CONTAINER_LOGS = Path("/var/log/containers")
 _DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
@@ -136,16 +136,8 @@ def end_containers(layout: Layout, grace_seconds: float) -> None:
         layout: Of the cluster.
         grace_seconds: How long the containers may take to end by themselves.
     """
-    holders = shims(layout)
-    inside = descendants(list(holders), children())
-    terminate(_running(inside), grace_seconds)
-    terminate(_running(descendants(list(holders), children())), 0)
-    terminate(holders, 2)
-
-
-def _running(pids: Iterable[int]) -> dict[int, int]:
-    ticks = {pid: start_ticks(pid) for pid in pids}
-    return {pid: start for pid, start in ticks.items() if start is not None}
+    terminate(cgroups.members(), grace_seconds)
+    terminate(shims(layout), 2)
 
 
 def mounts_below(mountinfo: str, roots: Iterable[Path]) -> list[str]:
@@ -188,8 +180,7 @@ def remove_traces(layout: Layout) -> None:
         run(["rm", "-rf", "--one-file-system", RUNTIME_DIRECTORY])
     for link in _log_links(layout):
         link.unlink(missing_ok=True)
-    for group in _cgroups():
-        succeeds(["rmdir", group])
+    cgroups.remove()
     (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
     for directory in (_CONTAINER_LOGS, layout.pod_logs, _DEVICE_PLUGINS, _DEVICE_PLUGINS.parent):
         # Only where nobody else has put anything.
@@ -217,18 +208,12 @@ def _log_links(layout: Layout) -> list[Path]:
     ]
 
 
-def _cgroups() -> list[Path]:
-    """Return the kubelet's cgroups, children first, in every hierarchy there is."""
-    roots = [*_CGROUPS.glob("kubepods"), *_CGROUPS.glob("*/kubepods")]
-    below = [group for root in roots for group in root.rglob("*") if group.is_dir()]
-    return sorted({*roots, *below}, key=lambda group: len(group.parts), reverse=True)
-
-
 def leftovers(layout: Layout) -> list[str]:
     """Return what of containers is there, in words."""
     left = [f"container holder, process {pid}" for pid in shims(layout)]
     left += [f"mount {point}" for point in _mounts(layout)]
-    left += [f"cgroup {group}" for group in _cgroups() if group.name == "kubepods"]
+    left += [f"cgroup {group}" for group in cgroups.remaining() if group.name == cgroups.ROOT]
+    left += [f"process {pid} of a pod" for pid in cgroups.members()]
     left += [f"log link {link}" for link in _log_links(layout)]
     left += [f"directory {RUNTIME_DIRECTORY}"] if RUNTIME_DIRECTORY.exists() else []
     return left

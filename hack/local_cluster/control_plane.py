@@ -223,7 +223,8 @@ def api_server(version: str, directory: Path) -> Iterator[Path]:
 
     There is no node and no controller: pods are accepted and stay Pending, nothing is garbage
     collected, service accounts are not made. Both processes end with the process that called,
-    even when that is killed; what an earlier run left in the directory is stopped first.
+    even when that is killed (strictly: with the thread, so enter the block from a thread that
+    lives as long); what an earlier run left in the directory is stopped first.
 
     Args:
         version: Of Kubernetes, such as 1.34.4; compiled when missing, which takes minutes.

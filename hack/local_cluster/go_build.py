@@ -14,7 +14,6 @@ from hack.local_cluster.files import locked, write_whole
 from hack.local_cluster.paths import binaries_directory
 from hack.local_cluster.progress import Progress
 from hack.local_cluster.tools import (
-    KUBERNETES_PROGRAMS,
     KUBERNETES_VERSION,
     Tool,
     kubernetes,
@@ -103,16 +102,18 @@ def staging_modules(go_mod: str) -> list[str]:
 
 
 def kubernetes_go_mod(version: str, staging: list[str]) -> str:
-    """Return a go.mod that has the programs of a Kubernetes version as tools.
+    """Return a go.mod from which the programs of a Kubernetes version can be built.
+
+    It names no tools and comes without go.sum: some staging modules of old releases cannot be
+    had, and only those are looked up that the program at hand imports.
 
     Args:
         version: Such as 1.37.2.
         staging: See `staging_modules`.
     """
     staged = "v0." + version.split(".", 1)[1]
-    lines = ["module rocksteady.dev/hack/local-cluster/kubernetes", "", "go 1.24.0", "", "tool ("]
-    lines += [f"\tk8s.io/kubernetes/cmd/{program}" for program in KUBERNETES_PROGRAMS]
-    lines += [")", "", f"require k8s.io/kubernetes v{version}", "", "replace ("]
+    lines = ["module rocksteady.dev/hack/local-cluster/kubernetes", "", "go 1.24.0", ""]
+    lines += [f"require k8s.io/kubernetes v{version}", "", "replace ("]
     lines += [f"\t{module} => {module} {staged}" for module in staging]
     return "\n".join([*lines, ")", ""])
 
@@ -120,28 +121,26 @@ def kubernetes_go_mod(version: str, staging: list[str]) -> str:
 def _build(tool: Tool, program: str, target: Path) -> None:
     partial = target.with_name(f".{program}.partial")
     partial.unlink(missing_ok=True)
+    pinned = tool.name != "kubernetes" or tool.version == KUBERNETES_VERSION
+    folder = _FOLDERS / tool.name if pinned else _kubernetes_folder(tool.version)
     run(
         [
-            *("go", "build", "-C", _folder(tool), "-trimpath", "-buildvcs=false"),
-            *("-ldflags", tool.linker_flags, "-o", partial, tool.packages[program]),
+            *("go", "build", "-C", folder, "-mod=readonly" if pinned else "-mod=mod"),
+            *("-trimpath", "-buildvcs=false", "-ldflags", tool.linker_flags),
+            *("-o", partial, tool.packages[program]),
         ],
         environment=_ENVIRONMENT,
     )
     partial.replace(target)
 
 
-def _folder(tool: Tool) -> Path:
-    """Return the folder with the go.mod of a tool; other Kubernetes versions get one made."""
-    if tool.name != "kubernetes" or tool.version == KUBERNETES_VERSION:
-        return _FOLDERS / tool.name
-    folder = cache_root() / "go" / f"kubernetes-{tool.version}"
-    complete = folder / "complete"
-    if not complete.exists():
-        sources = module_directory("k8s.io/kubernetes", tool.version)
+def _kubernetes_folder(version: str) -> Path:
+    """Return a folder with a go.mod for another Kubernetes version than the cluster's own."""
+    folder = cache_root() / "go" / f"kubernetes-{version}"
+    if not (folder / "go.mod").exists():
+        sources = module_directory("k8s.io/kubernetes", version)
         staging = staging_modules((sources / "go.mod").read_text(encoding="utf-8"))
-        write_whole(folder / "go.mod", kubernetes_go_mod(tool.version, staging))
-        run(["go", "mod", "tidy"], directory=folder, environment=_ENVIRONMENT)
-        write_whole(complete, "")
+        write_whole(folder / "go.mod", kubernetes_go_mod(version, staging))
     return folder
 
 

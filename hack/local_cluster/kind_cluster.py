@@ -173,6 +173,10 @@ class KindCluster:
         if self.layout.root.exists():
             raise ClusterError(f"{self.layout.root} holds files of the node: remove it as root")
 
+    def was_here(self) -> bool:
+        """Tell whether there is anything of a cluster, running or not."""
+        return self.layout.root.exists() or self._exists()
+
     def leftovers(self) -> list[str]:
         """Return what of the cluster is on this machine beside its files, in words."""
         return [f"kind cluster {CONTEXT}"] if self._exists() else []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from hack.local_cluster import containerd
+from hack.local_cluster import cgroups, containerd
 from hack.local_cluster.control_plane import ControlPlane, wait_until
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import write_whole
@@ -186,6 +186,7 @@ def kubelet_config(layout: Layout) -> dict[str, object]:
         # Containers and developers' machines often have the older cgroups, or swap.
         "failCgroupV1": False,
         "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{cgroups.ROOT}",
         "failSwapOn": False,
         # A file system that statfs cannot name (overlay in a container) must not stop the node.
         "localStorageCapacityIsolation": False,

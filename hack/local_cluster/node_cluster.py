@@ -3,17 +3,27 @@
 import json
 import shutil
 import socket
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from hack.local_cluster import containerd, network, node, preflight
+from hack.local_cluster import cgroups, containerd, network, node, preflight
 from hack.local_cluster.addons import Addon, Installer, addons
 from hack.local_cluster.commands import run
 from hack.local_cluster.control_plane import is_ready, wait_until
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.go_build import binary_path, ensure_binary, kubernetes_programs
 from hack.local_cluster.images import ensure_addon_archive, ensure_archive
-from hack.local_cluster.paths import Layout
-from hack.local_cluster.processes import Processes, terminate
+from hack.local_cluster.paths import RUNTIME_DIRECTORY, Layout
+from hack.local_cluster.processes import (
+    Processes,
+    ProcessRecord,
+    children,
+    descendants,
+    started_seconds,
+    terminate,
+)
 from hack.local_cluster.progress import Progress
 from hack.local_cluster.settings import (
     NODE_NAME,
@@ -25,8 +35,10 @@ from hack.local_cluster.settings import (
 from hack.local_cluster.tools import ETCD, kubernetes
 
 _NODE_READY_SECONDS = 90
-_REACHABLE_SECONDS = 30
+_REACHABLE_SECONDS = 15
 _HOST = "127.0.0.1"
+# Nothing is lost when a component is killed: all state is in etcd, which is quick to end.
+_GRACE_SECONDS = 5.0
 
 
 class NodeCluster:
@@ -68,7 +80,8 @@ class NodeCluster:
 
     def is_running(self, settings: Settings) -> bool:
         """Tell whether everything is as `up` with these settings would leave it."""
-        if self.settings() != settings or not all(map(self.processes.record, node.COMPONENTS)):
+        parts = all(map(self.processes.record, node.COMPONENTS)) and network.exists()
+        if self.settings() != settings or not parts:
             return False
         if not is_ready(Path(self.kubectl[0]), self.layout.kubeconfig) or not self._node_ready():
             return False
@@ -85,6 +98,7 @@ class NodeCluster:
         if self.layout.etcd.exists() and (kept is None or not usable(kept, settings)):
             self.progress.note("the data that are here are of another version: replacing them")
             self.purge()
+        self._end_strays()
         preflight.check(self.layout, settings, self.processes, self.progress)
         ensure_binary(ETCD, "etcd", self.progress)
         programs = kubernetes_programs(self.progress)
@@ -103,12 +117,25 @@ class NodeCluster:
             save_settings(self.layout.state_file, settings)
             self._start(settings, programs)
         self._install(settings)
-        if not self._reachable(settings):
+        try:
+            self._wait_until_reachable(settings)
+        except ClusterError:
             # Somebody flushed the machine's packet filter: pods have to be plugged in anew.
             self.down()
             self._start(settings, programs)
             self._install(settings)
-        self._wait_until_reachable(settings)
+            self._wait_until_reachable(settings)
+
+    def _end_strays(self) -> None:
+        """End processes of ours whose record was lost, or never written: `up` was killed."""
+        known = [record.pid for record in self._records()] + list(containerd.shims(self.layout))
+        known += descendants(known, children())
+        ours = self.processes.unrecorded()
+        terminate({pid: ours[pid] for pid in ours.keys() - set(known)}, _GRACE_SECONDS)
+
+    def _records(self) -> list[ProcessRecord]:
+        found = (self.processes.record(name) for name in self.processes.names())
+        return [record for record in found if record]
 
     def _is_damaged(self) -> bool:
         """Tell whether pods lost what only a new start gives them: containerd or the bridge."""
@@ -118,6 +145,7 @@ class NodeCluster:
 
     def _start(self, settings: Settings, programs: dict[str, Path]) -> None:
         plane = node.control_plane(self.layout, settings)
+        cgroups.create()
         network.create(self.layout.config / "cni", self._addresses)
         node.prepare(self.layout, plane)
         with self.progress.step("starting containerd"):
@@ -128,7 +156,11 @@ class NodeCluster:
         with self.progress.step("starting the node"):
             node.start_controllers(self.layout, programs, self.processes)
             node.start_kubelet(self.layout, programs, self.processes)
-            wait_until(self._node_ready, _NODE_READY_SECONDS, self._why_not_ready)
+            wait_until(
+                lambda: self._node_ready() and self._pods_are_reported(),
+                _NODE_READY_SECONDS,
+                self._why_not_ready,
+            )
             node.check_alive(self.processes)
 
     def _install(self, settings: Settings) -> None:
@@ -167,6 +199,18 @@ class NodeCluster:
         conditions = json.loads(answer)["status"].get("conditions", [])
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
+    def _pods_are_reported(self) -> bool:
+        """Tell whether no pod is said to run that ended with an earlier containerd.
+
+        After a restart the API server has the old state of pods until the kubelet, which needs
+        a moment, has reported the new one.
+        """
+        record = self.processes.record("containerd")
+        if record is None:
+            return False
+        pods = json.loads(run([*self.kubectl, "get", "pods", "-A", "-o", "json"]))["items"]
+        return not stale_pods(pods, started_seconds(record))
+
     def _why_not_ready(self) -> str:
         tails = "\n".join(self.processes.log_tail(name) for name in ("kubelet", "containerd"))
         return f"the node did not get ready within {_NODE_READY_SECONDS} s; {tails}"
@@ -188,13 +232,13 @@ class NodeCluster:
         """Stop all that was started and remove every trace but the data."""
         for name in ("kube-proxy", "kubelet"):
             with self.progress.step(f"stopping {name}"):
-                self.processes.stop(name)
+                self.processes.stop(name, _GRACE_SECONDS)
         with self.progress.step("ending the pods"):
-            containerd.end_containers(self.layout, grace_seconds=5)
+            containerd.end_containers(self.layout, _GRACE_SECONDS)
         for name in reversed(node.COMPONENTS):
             with self.progress.step(f"stopping {name}"):
-                self.processes.stop(name)
-        terminate(self.processes.unrecorded(), grace_seconds=5)
+                self.processes.stop(name, _GRACE_SECONDS)
+        terminate(self.processes.unrecorded(), _GRACE_SECONDS)
         with self.progress.step("removing mounts, namespaces, bridge and chains"):
             containerd.end_containers(self.layout, grace_seconds=0)
             network.remove()
@@ -205,12 +249,37 @@ class NodeCluster:
         """Stop it all and remove the data too."""
         self.down()
         if self.layout.root.exists():
-            run(["rm", "-rf", "--one-file-system", self.layout.root])
+            with self.progress.step("removing the data"):
+                run(["rm", "-rf", "--one-file-system", self.layout.root])
+
+    def was_here(self) -> bool:
+        """Tell whether there is anything of a cluster, running or not.
+
+        Where there is not, packet filter rules of Kubernetes are somebody else's.
+        """
+        traces = (self.layout.root.exists(), RUNTIME_DIRECTORY.exists(), network.exists())
+        return any(traces) or bool(self.processes.unrecorded() or cgroups.remaining())
 
     def leftovers(self) -> list[str]:
         """Return what of the cluster is on this machine beside its files, in words."""
         left = [f"process {pid} of this cluster" for pid in self.processes.unrecorded()]
         return [*left, *containerd.leftovers(self.layout), *network.leftovers()]
+
+
+def stale_pods(pods: Iterable[dict[str, Any]], since_seconds: float) -> list[str]:
+    """Return the names of pods with a container that is said to run since before a moment.
+
+    Args:
+        pods: As the API server has them.
+        since_seconds: The moment, in seconds since the epoch; the API counts whole seconds.
+    """
+    return [
+        pod["metadata"]["name"]
+        for pod in pods
+        for container in pod.get("status", {}).get("containerStatuses", [])
+        if (running := container.get("state", {}).get("running"))
+        and datetime.fromisoformat(running["startedAt"]).timestamp() < int(since_seconds)
+    ]
 
 
 def _answers(port: int) -> bool:

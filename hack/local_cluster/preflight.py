@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from hack.local_cluster import network
+from hack.local_cluster import cgroups, network
 from hack.local_cluster.commands import run
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.go_build import binary_path, require_go
@@ -29,7 +29,6 @@ _PACKAGES = {
     "mount": "mount",
     "setpriv": "util-linux",
 }
-_CONTROLLERS = ("cpu", "memory", "pids")
 # Measured: sources and build cache of all programs take 9 GB, the node's images and data 2 GB.
 _COLD_BYTES = 12_000_000_000
 _WARM_BYTES = 2_000_000_000
@@ -46,7 +45,7 @@ def check(layout: Layout, settings: Settings, processes: Processes, progress: Pr
             "a node on this machine needs root: run this with sudo, "
             "or have a Docker daemon and `kind` at hand, which are then used instead"
         )
-    _check_cgroups()
+    cgroups.check()
     _check_overlay()
     cold = not _all_built()
     if cold:
@@ -90,22 +89,6 @@ def install_packages(progress: Progress) -> None:
             # Package lists may be absent, or older than what the archive still has.
             run(["apt-get", "update", "-q"], environment=environment)
             run(command, environment=environment)
-
-
-def _check_cgroups() -> None:
-    unified = Path("/sys/fs/cgroup/cgroup.controllers")
-    if unified.exists():
-        present = set(unified.read_text(encoding="ascii").split())
-    else:
-        present = {path.name for path in Path("/sys/fs/cgroup").glob("*") if path.is_dir()}
-    lacking = [name for name in _CONTROLLERS if name not in present]
-    if lacking:
-        raise ClusterError(
-            f"cgroup controllers {', '.join(lacking)} are missing below /sys/fs/cgroup: mount "
-            "them, or run where they are (inside a container: start it privileged)"
-        )
-    if not os.access("/sys/fs/cgroup", os.W_OK):
-        raise ClusterError("/sys/fs/cgroup is read-only: run outside a container, or privileged")
 
 
 def _check_overlay() -> None:

@@ -67,6 +67,13 @@ def start_ticks(pid: int) -> int | None:
     return None if state in "ZX" else ticks
 
 
+def started_seconds(record: ProcessRecord) -> float:
+    """Return when a process started, in seconds since the epoch."""
+    lines = (_PROC / "stat").read_text(encoding="ascii").splitlines()
+    boot_seconds = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+    return boot_seconds + record.start_ticks / os.sysconf("SC_CLK_TCK")
+
+
 def children() -> dict[int, list[int]]:
     """Return the process tree: parent's id to its children's."""
     tree: dict[int, list[int]] = {}
@@ -163,7 +170,7 @@ class Processes:
         record = ProcessRecord(name, pid, ticks, boot_id(), wanted)
         write_whole(self._record_file(name), json.dumps(asdict(record)))
 
-    def stop(self, name: str, grace_seconds: float = 15) -> bool:
+    def stop(self, name: str, grace_seconds: float = 5) -> bool:
         """Stop a process if it is still the one that was started.
 
         Args:

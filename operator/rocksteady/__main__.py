@@ -2,6 +2,7 @@
 
 import click
 
+from rocksteady.cli.lint import lint
 from rocksteady.cli.run import run
 
 
@@ -12,6 +13,7 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(lint)
 
 if __name__ == "__main__":
     main()

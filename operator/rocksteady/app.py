@@ -3,8 +3,9 @@
     main thread, one event loop                       watch thread, Kopf's event loop
     probes | Lease | queue + workers | resync   <---- keys ---- on.event
 
-The watches start when the Lease is ours. The Lease lost, a watch dead or a worker broken ends the
-process: Kubernetes starts it again, and everything is derived from the cluster anew.
+The watches start when the Lease is ours; dead ones are started again, for a while. The Lease lost,
+watches that keep dying or a broken worker end the process: Kubernetes starts it again, and
+everything is derived from the cluster anew.
 """
 
 import asyncio
@@ -43,6 +44,10 @@ DRAIN_SECONDS: Final = 12.0
 """How long running passes may finish on shutdown, of a pod's 30 seconds."""
 HEARTBEAT_LIMIT_SECONDS: Final = 10.0
 JITTER: Final = 0.1
+STEADY_SECONDS: Final = 60.0
+"""Watches that lived so long were well."""
+MAX_DEATHS: Final = 10
+"""How often watches may die in a row: about four minutes."""
 
 _log = structlog.get_logger("rocksteady")
 
@@ -221,23 +226,49 @@ class Operator:
             return False
 
     async def _keep_watching(self) -> None:
-        """Watch all kinds that are served; start anew when an optional kind has come."""
+        """Watch all kinds that are served; start anew when a watch dies or a missing kind has come.
+
+        Raises:
+            ClusterError: The watches died again and again; a new process may fare better.
+        """
+        deaths = 0
         while True:
-            wanted = (*kinds.OWNED, kinds.POD)
-            served = [kind for kind in wanted if await self._is_watched(kind)]
-            self._pulse.clear()
-            self._watch = WatchThread(self._enqueue, self._login, served)
-            self._watch.start()
-            _log.info("watching", kinds=[kind.kind for kind in served])
-            await self._until_kind_comes([kind for kind in wanted if kind not in served])
-            if not self._watch.alive:
-                error = self._watch.error
-                raise errors.ClusterError(f"the watches ended: {error!r}") from error
+            started = self._loop.time()
+            missing = await self._start_watch()
+            await self._until_kind_comes(missing)
+            steady = self._loop.time() - started > STEADY_SECONDS
+            deaths = 0 if steady or self._is_watching() else deaths + 1
+            await self._stop_watch(deaths)
+
+    async def _start_watch(self) -> list[Kind]:
+        """Start watching what is served; returns what is not."""
+        wanted = (*kinds.OWNED, kinds.POD)
+        served = [kind for kind in wanted if await self._is_watched(kind)]
+        self._pulse.restart()
+        self._watch = WatchThread(self._enqueue, self._login, served)
+        self._watch.start()
+        _log.info("watching", kinds=[kind.kind for kind in served])
+        return [kind for kind in wanted if kind not in served]
+
+    async def _stop_watch(self, deaths: int) -> None:
+        """Clear away a watch that died, or that is to see more kinds."""
+        if self._watch is None:
+            return
+        if self._watch.alive:
             await self._watch.stop()
+            return
+        error = self._watch.error
+        if deaths >= MAX_DEATHS:
+            raise errors.ClusterError(f"the watches died {deaths} times: {error!r}") from error
+        _log.error("the watches died and are started again", error=repr(error), deaths=deaths)
+        await asyncio.sleep(min(2.0**deaths, 30))
+
+    def _is_watching(self) -> bool:
+        return self._watch is not None and self._watch.alive
 
     async def _until_kind_comes(self, missing: list[Kind]) -> None:
         """Return when a missing kind is served, or when the watches have ended."""
-        while self._watch is not None and self._watch.alive:
+        while self._is_watching():
             await asyncio.sleep(KIND_CHECK_SECONDS if missing else 1.0)
             for kind in missing:
                 if await self._serves(kind):

@@ -6,7 +6,8 @@ reason. Exceptions are for what interrupts a reconcile:
     RocksteadyError
     ├── ClusterError           the API server refused or did not answer
     │   ├── Conflict           409: what we read is no longer what is there
-    │   ├── NotFound           404
+    │   ├── NotFound           404: the object does not exist
+    │   ├── NotServed          404: the API server does not serve the kind, or not yet
     │   ├── Forbidden          401, 403: a permission is missing
     │   └── Invalid            400, 422: the API server rejects what we sent
     └── NotLeader              the Lease is not ours: no write may start
@@ -34,7 +35,14 @@ class Conflict(ClusterError):  # noqa: N818 - named as Kubernetes names it
 
 
 class NotFound(ClusterError):  # noqa: N818 - named as Kubernetes names it
-    """The object or its kind does not exist (404)."""
+    """The object does not exist (404)."""
+
+
+class NotServed(ClusterError):  # noqa: N818 - a state of the API server
+    """The API server does not serve the kind (404 without an object).
+
+    While it starts it answers so for kinds that it will serve: no proof that objects are gone.
+    """
 
 
 class Forbidden(ClusterError):  # noqa: N818 - named as Kubernetes names it

@@ -29,7 +29,7 @@ class ClusterReader(Protocol):
     """Reads of the API server."""
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
-        """One object; None when it, or its kind, is not there.
+        """One object; None when it is not there, or when its kind is optional and not served.
 
         Raises:
             ClusterError: The API server refused or did not answer.
@@ -38,7 +38,12 @@ class ClusterReader(Protocol):
     async def list(
         self, kind: Kind, namespace: str | None = None, label_selector: str = ""
     ) -> list[Manifest]:
-        """Objects of a kind, of all namespaces when `namespace` is None; empty without the kind.
+        """Objects of a kind; none of an optional kind that is not served.
+
+        Args:
+            kind: Which.
+            namespace: Where; None: everywhere.
+            label_selector: Labels that they have; empty: any.
 
         Raises:
             ClusterError: The API server refused or did not answer.
@@ -54,6 +59,13 @@ class ClusterWriter(Protocol):
         Raises:
             Invalid: The API server rejects the manifest.
             ClusterError: Refused otherwise, or not answered.
+        """
+
+    async def rehearse(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """What the API server would make of an apply, without doing it.
+
+        Raises:
+            Invalid: It would reject the manifest.
         """
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:

@@ -82,6 +82,7 @@ class FakeCluster:
         self.without = set(without)
         self.refuse = refuse
         self.on_write: Callable[[], None] = lambda: None
+        self.collects_garbage = True
         self._applied: dict[ObjectKey, Manifest] = {}
         self._version = 0
         self._uids = 0
@@ -91,18 +92,23 @@ class FakeCluster:
     # --- ports.ClusterReader
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        if kind in self.without and kind in kinds.OPTIONAL:
+            return None
+        self._check_served(kind)
         found = self.objects.get((kind.kind, namespace, name))
-        return None if found is None or kind in self.without else copy(found)
+        return None if found is None else copy(found)
 
     async def list(
         self, kind: Kind, namespace: str | None = None, label_selector: str = ""
     ) -> list[Manifest]:
+        if kind in self.without and kind in kinds.OPTIONAL:
+            return []
+        self._check_served(kind)
         selector = dict(part.split("=") for part in label_selector.split(",") if part)
         return [
             copy(found)
             for (found_kind, found_namespace, _), found in sorted(self.objects.items())
             if found_kind == kind.kind
-            and kind not in self.without
             and namespace in {None, found_namespace}
             and selector.items() <= found["metadata"].get("labels", {}).items()
         ]
@@ -122,6 +128,14 @@ class FakeCluster:
             return stored
 
         return self._write(Write("apply", kind.kind, manifest["metadata"]["name"]), store)
+
+    async def rehearse(self, kind: Kind, manifest: Manifest) -> Manifest:
+        wanted = copy(manifest)
+        self._check(kind, wanted)
+        merged: Manifest = apply_over(
+            self.objects.get(_key(wanted)), self._applied.get(_key(wanted)), wanted
+        )
+        return merged
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
         wanted = copy(manifest)
@@ -164,7 +178,11 @@ class FakeCluster:
 
     def put(self, manifest: Manifest) -> Manifest:
         """Create an object, or replace it, as another client."""
-        return copy(self._store(copy(manifest)))
+        content = copy(manifest)
+        live = self.objects.get(_key(content))
+        if live is not None:
+            content["metadata"].setdefault("uid", live["metadata"]["uid"])
+        return copy(self._store(content))
 
     def edit(
         self, kind: Kind, namespace: str, name: str, change: Callable[[Manifest], Any]
@@ -181,6 +199,10 @@ class FakeCluster:
     def inject(self, fault: Fault) -> None:
         """Let a coming write fail."""
         self._fault, self._writes_until_fault = fault, fault.at_write
+
+    def clear_fault(self) -> None:
+        """Let no write fail."""
+        self._fault = None
 
     def of_kind(self, kind: Kind) -> dict[str, Manifest]:
         """Objects of a kind by name."""
@@ -209,11 +231,14 @@ class FakeCluster:
         return fault
 
     def _check(self, kind: Kind, manifest: Manifest) -> None:
-        if kind in self.without:
-            raise errors.NotFound(f"the server could not find {kind.plural}", 404)
+        self._check_served(kind)
         why = self.refuse(manifest)
         if why is not None:
             raise errors.Invalid(why, 422)
+
+    def _check_served(self, kind: Kind) -> None:
+        if kind in self.without:
+            raise errors.NotServed(f"404 page not found: {kind.plural}", 404)
 
     @staticmethod
     def _check_version(live: Manifest, wanted: Manifest) -> None:
@@ -241,13 +266,18 @@ class FakeCluster:
             self.objects[key] = manifest
         return self.objects[key]
 
-    def _remove(self, key: ObjectKey) -> None:
-        del self.objects[key]
-        self._applied.pop(key, None)
+    def collect_garbage(self) -> None:
+        """Delete what has lost its owner."""
         while orphans := self._orphans():
             for orphan in orphans:
                 self.objects.pop(orphan)
                 self._applied.pop(orphan, None)
+
+    def _remove(self, key: ObjectKey) -> None:
+        del self.objects[key]
+        self._applied.pop(key, None)
+        if self.collects_garbage:
+            self.collect_garbage()
 
     def _orphans(self) -> tuple[ObjectKey, ...]:
         uids = {found["metadata"]["uid"] for found in self.objects.values()}

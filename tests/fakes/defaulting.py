@@ -5,6 +5,7 @@ Only what the operator's objects meet; read from a real API server's answers.
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 Json = dict[str, Any]
@@ -17,7 +18,7 @@ def canonical_quantity(text: str | int) -> str:
     written = str(text)
     if written.endswith("m") and Decimal(written[:-1]) % 1000 == 0:
         return str(int(Decimal(written[:-1]) / 1000))
-    for smaller, larger in zip(_BINARY, _BINARY[1:], strict=False):
+    for smaller, larger in pairwise(_BINARY):
         if written.endswith(smaller) and int(written[:-2]) % 1024 == 0 and int(written[:-2]):
             return canonical_quantity(f"{int(written[:-2]) // 1024}{larger}")
     return written

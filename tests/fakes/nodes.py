@@ -1,4 +1,4 @@
-"""What makes Deployments and routes come true: their controllers, kubelet and gateway, in small steps.
+"""What makes Deployments and routes come true: controllers, kubelet and gateway, in small steps.
 
 Each step is one thing that happens somewhere in a cluster, so that a test can put anything between
 two of them.
@@ -114,7 +114,7 @@ class Nodes:
                     "name": f"{metadata['name']}-{template}-{self._pods}",
                     "namespace": metadata["namespace"],
                     "labels": labels,
-                    # A ReplicaSet stands between the two; for what is deleted it makes no difference.
+                    # Left out: the ReplicaSet between the two.
                     "ownerReferences": [{"kind": "Deployment", "uid": metadata["uid"]}],
                 },
                 "spec": deployment["spec"]["template"]["spec"],

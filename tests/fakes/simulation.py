@@ -48,6 +48,13 @@ class Simulation:
         self.cluster.on_write = self._check_write
         self._wanted = 0
         self._served_always = False
+        self._taken_away = False
+
+    def restarted(self) -> "Simulation":
+        """The same cluster under a new process, which knows nothing of the old one."""
+        successor = Simulation(self.cluster, self.nodes.broken_images)
+        successor.clock.advance(3600)
+        return successor
 
     # --- what the user does
 
@@ -56,22 +63,23 @@ class Simulation:
         manifest = llm_deployment(spec)
         manifest["metadata"]["uid"] = uid
         self.cluster.put(manifest)
-        self._note_spec(spec)
+        self._served_always = False
 
     def change(self, spec: dict[str, Any]) -> None:
         """Replace its spec."""
         self.cluster.edit(
             kinds.LLM_DEPLOYMENT, NAMESPACE, NAME, lambda manifest: manifest.update(spec=spec)
         )
-        self._note_spec(spec)
 
     def edit_child(self, kind: Kind, name: str, change: Callable[[Manifest], Any]) -> None:
         """Edit an owned object by hand."""
+        self._served_always = False
         self.cluster.edit(kind, NAMESPACE, name, change)
 
     def delete_child(self, kind: Kind, name: str) -> None:
         """Delete an owned object by hand."""
         self._served_always = False
+        self._taken_away = True
         self.cluster.remove(kind, NAMESPACE, name)
 
     # --- what happens
@@ -84,6 +92,10 @@ class Simulation:
         assert len(self.cluster.writes) - writes <= MAX_WRITES_PER_PASS
         self._check_pass(served)
         return outcome
+
+    async def reconcile_gone(self) -> Outcome:
+        """One pass over an LLMDeployment that is gone, or about to be."""
+        return await reconcile(KEY, self.needs)
 
     async def settle(self) -> Outcome:
         """Pass after pass, and all that nodes can do between them, until nothing is written."""
@@ -171,12 +183,6 @@ class Simulation:
 
     # --- what must hold
 
-    def _note_spec(self, spec: dict[str, Any]) -> None:
-        wanted = spec.get("replicas", 1)
-        if isinstance(wanted, int):
-            self._wanted = wanted
-            self._served_always = self._served_always and wanted > 0
-
     def _check_write(self) -> None:
         deployments = self.cluster.of_kind(kinds.DEPLOYMENT)
         assert len(deployments) <= MAX_DEPLOYMENTS, sorted(deployments)
@@ -184,17 +190,23 @@ class Simulation:
     def _check_pass(self, served_before: int) -> None:
         """What a pass must leave behind."""
         served = self.served()
+        wanted = self.manifest["spec"].get("replicas", 1)
+        if wanted >= 0:  # an invalid spec changes nothing, nor does it bring anything back
+            self._wanted = wanted
+            self._taken_away = False
         if self.stable is not None:
             assert self.front == self.stable, "requests go to a revision that is not stable"
             assert served >= min(served_before, self._wanted), "the pass took ready pods away"
             self._check_stable_is_kept()
-        if self._served_always:
+        if self._served_always and self._wanted > 0:
             assert served > 0, "requests have nowhere to go"
-        self._served_always = served > 0 and self._wanted > 0
+        self._served_always = served > 0 and self._wanted > 0 and self.stable is not None
 
     def _check_stable_is_kept(self) -> None:
         """The serving revision keeps the wanted number whatever is on its way beside it."""
         deployment = self.cluster.of_kind(kinds.DEPLOYMENT).get(f"{NAME}-{self.stable}")
+        if deployment is None and self._taken_away:
+            return
         assert deployment is not None, "the serving revision was stopped"
         assert deployment["spec"]["replicas"] >= self._wanted
 

@@ -37,9 +37,9 @@ def _render(case: Path) -> dict[str, Any]:
     context = RenderContext(
         namespace=manifest["metadata"]["namespace"],
         name=manifest["metadata"]["name"],
-        revision="0123456789",
+        revision="0a1b2c3d4e",
         fetch_image="registry.example/rocksteady:0.1.0",
-        config_map_name="chat-0123456789-cfg",
+        config_map_name="chat-0a1b2c3d4e-cfg",
     )
     return build_pod_template(_spec(case), context)
 

@@ -6,6 +6,7 @@ is one of `rocksteady.errors`; before each write the caller's right to write is 
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from kubernetes.aio import client, config
 
 from rocksteady import conventions, errors
 from rocksteady.ports import Manifest
-from rocksteady.resources.kinds import Kind
+from rocksteady.resources.kinds import OPTIONAL, Kind
 
 CALL_TIMEOUT_SECONDS: Final = 10.0
 """Well above an API server's p99 of 1 s (Kubernetes' own SLO), well below a reconcile's limit."""
@@ -25,7 +26,6 @@ _ERRORS: Final[dict[int, type[errors.ClusterError]]] = {
     400: errors.Invalid,
     401: errors.Forbidden,
     403: errors.Forbidden,
-    404: errors.NotFound,
     409: errors.Conflict,
     422: errors.Invalid,
 }
@@ -86,6 +86,10 @@ class KubernetesCluster:
             return await self._call("GET", kind, namespace, name)
         except errors.NotFound:
             return None
+        except errors.NotServed:
+            if kind in OPTIONAL:
+                return None
+            raise
 
     async def list(
         self, kind: Kind, namespace: str | None = None, label_selector: str = ""
@@ -94,8 +98,10 @@ class KubernetesCluster:
         query = {"labelSelector": label_selector} if label_selector else {}
         try:
             answer = await self._call("GET", kind, namespace, query=query)
-        except errors.NotFound:
-            return []
+        except errors.NotServed:
+            if kind in OPTIONAL:
+                return []
+            raise
         return [
             {"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer["items"]
         ]
@@ -103,6 +109,10 @@ class KubernetesCluster:
     async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
         """See `ports.ClusterWriter`."""
         return await self._patch(kind, manifest, "")
+
+    async def rehearse(self, kind: Kind, manifest: Manifest) -> Manifest:
+        """See `ports.ClusterWriter`."""
+        return await self._patch(kind, manifest, "", dryRun="All")
 
     async def apply_status(self, kind: Kind, manifest: Manifest) -> Manifest:
         """See `ports.ClusterWriter`."""
@@ -138,14 +148,16 @@ class KubernetesCluster:
         """True when the API server knows the kind."""
         try:
             await self._call("GET", kind, None, query={"limit": "1"})
-        except errors.NotFound:
+        except errors.NotServed:
             return False
         return True
 
-    async def _patch(self, kind: Kind, manifest: Manifest, subresource: str) -> Manifest:
+    async def _patch(
+        self, kind: Kind, manifest: Manifest, subresource: str, **options: str
+    ) -> Manifest:
         self._may_write()
         meta = manifest["metadata"]
-        query = {"fieldManager": conventions.FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": conventions.FIELD_MANAGER, "force": "true", **options}
         return await self._call(
             "PATCH",
             kind,
@@ -186,8 +198,7 @@ class KubernetesCluster:
         finally:
             self._on_request(verb, kind.plural, status)
         if status >= 400:
-            error_type = _ERRORS.get(status, errors.ClusterError)
-            raise error_type(f"{doing}: {status}: {_reason(content)}", status)
+            raise _error_type(status, content)(f"{doing}: {status}: {_reason(content)}", status)
         answer: Manifest = json.loads(content)
         return answer
 
@@ -198,10 +209,24 @@ def _path(kind: Kind, namespace: str | None, name: str) -> str:
     return f"{root}{scope}/{kind.plural}" + (f"/{name}" if name else "")
 
 
+def _error_type(status: int, content: bytes) -> type[errors.ClusterError]:
+    """A 404 names the object that is missing; without a name it is the kind that is missing."""
+    if status == HTTPStatus.NOT_FOUND:
+        named = _status(content).get("details", {}).get("name")
+        return errors.NotFound if named else errors.NotServed
+    return _ERRORS.get(status, errors.ClusterError)
+
+
+def _status(content: bytes) -> dict[str, Any]:
+    """A Status object; empty when something else came."""
+    try:
+        status = json.loads(content)
+    except ValueError:
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
 def _reason(content: bytes) -> str:
     """The message of a Status object, else the start of whatever came."""
-    try:
-        status: Any = json.loads(content)
-        return str(status["message"])
-    except (ValueError, KeyError, TypeError):
-        return content[:200].decode(errors="replace")
+    message = _status(content).get("message")
+    return content[:200].decode(errors="replace") if message is None else str(message)

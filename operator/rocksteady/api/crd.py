@@ -81,7 +81,8 @@ def llmdeployment_schema() -> Schema:
     One object for all callers, which must not change it.
     """
     schema = structural_schema(LLMDeployment.model_json_schema(by_alias=True))
-    return {**schema, "properties": {**_ENVELOPE, **schema["properties"]}}
+    parts = {name: accept_emptied(part) for name, part in schema["properties"].items()}
+    return {**schema, "properties": {**_ENVELOPE, **parts}}
 
 
 def structural_schema(document: Mapping[str, Any]) -> Schema:
@@ -98,6 +99,32 @@ def structural_schema(document: Mapping[str, Any]) -> Schema:
         ValueError: The model has something that a structural schema cannot express.
     """
     return _convert(document, document.get("$defs", {}), stored=True)
+
+
+def accept_emptied(schema: Schema) -> Schema:
+    """Let every optional object that may be empty also be null.
+
+    When a manager applies `resources: {}` where it had applied fields before, server-side apply
+    merges that to null, which the API server then refuses unless it is nullable (seen with 1.32 to
+    1.37). To whoever reads, null is the same as absent.
+
+    Args:
+        schema: Structural schema of an object; it is not changed.
+    """
+    fields = {
+        name: accept_emptied(field)
+        | ({"nullable": True} if _may_be_emptied(name, field, schema) else {})
+        for name, field in schema.get("properties", {}).items()
+    }
+    below: Schema = {"properties": fields} if fields else {}
+    if "items" in schema:
+        below["items"] = accept_emptied(schema["items"])
+    return {**schema, **below}
+
+
+def _may_be_emptied(name: str, field: Schema, parent: Schema) -> bool:
+    optional = name not in parent.get("required", ())
+    return optional and field.get("type") == "object" and "required" not in field
 
 
 def _version() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from rocksteady.api.fields import FieldError
 from rocksteady.api.messages import explain
 from rocksteady.api.shape import find_unknown_fields, without_nulls
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def validate_manifest(manifest: Mapping[str, Any], *, strict: bool) -> Validatio
     """Check an LLMDeployment as it was written or as the API server returned it.
 
     Args:
-        manifest: The whole object.
+        manifest: The whole object, as JSON has it: no dates, no cycles.
         strict: True for `lint`: unknown fields are errors, as with kubectl. False for the
             reconciler: they are ignored, since a newer API version may know them.
     """
@@ -73,12 +74,22 @@ def _read(manifest: Mapping[str, Any]) -> tuple[LLMDeployment | None, list[Field
     schema = llmdeployment_schema()
     written = without_nulls({"spec": manifest.get("spec")}, schema)
     try:
-        text = json.dumps(written, default=str)
-        return LLMDeployment.model_validate_json(text, strict=True), []
+        return LLMDeployment.model_validate_json(json.dumps(written), strict=True), []
     except ValidationError as error:
         return None, explain(error.errors(), schema)
-    except (TypeError, ValueError) as error:
-        return None, [FieldError("spec", f"cannot be written as JSON: {error}")]
+
+
+def read_status(manifest: Mapping[str, Any]) -> LLMDeploymentStatus:
+    """The status as it was reported last; an empty one when there is none that can be read.
+
+    Args:
+        manifest: The whole object, as the API server returned it.
+    """
+    written = without_nulls({"status": manifest.get("status")}, llmdeployment_schema())
+    try:
+        return LLMDeploymentStatus.model_validate(written.get("status", {}))
+    except ValidationError:
+        return LLMDeploymentStatus()
 
 
 def is_ours(manifest: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Kubernetes manifests in YAML streams, read as the API server's clients read them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -47,9 +48,19 @@ def read_manifests(stream: IO[str]) -> Iterator[Mapping[str, Any]]:
         raise ManifestError(f"{where}{error.problem}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(f"is not YAML: {error}") from error
+    except RecursionError as error:
+        raise ManifestError("is nested too deeply") from error
     for number, document in enumerate(documents, start=1):
         if document is not None:
-            yield from _manifests(document, number)
+            yield from _manifests(_as_json(document, number), number)
+
+
+def _as_json(document: Any, number: int) -> Any:
+    """The document as the API server gets it: YAML has more than JSON can say."""
+    try:
+        return json.loads(json.dumps(document, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ManifestError(f"document {number} cannot be written as JSON: {error}") from error
 
 
 def _manifests(document: Any, number: int) -> Iterator[Mapping[str, Any]]:

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from rocksteady import conventions
-from rocksteady.api.validation import Validation, is_ours, validate_manifest
+from rocksteady.api.validation import Validation, is_ours
 from rocksteady.cli.documents import ManifestError, read_manifests
+from rocksteady.resources.review import review
 
 
 @dataclass
@@ -36,7 +37,7 @@ def lint(files: tuple[str, ...]) -> None:
         click.echo(f"no {conventions.KIND} in {', '.join(files)}: nothing was checked", err=True)
         sys.exit(1)
     click.echo(
-        f"{tally.checked} checked, {tally.errors} errors, {tally.warnings} warnings", err=True
+        f"checked: {tally.checked}, errors: {tally.errors}, warnings: {tally.warnings}", err=True
     )
     sys.exit(1 if tally.errors else 0)
 
@@ -47,7 +48,7 @@ def _lint_file(file: str, tally: _Tally) -> None:
         with click.open_file(file, encoding="utf-8") as stream:
             for manifest in read_manifests(stream):
                 if is_ours(manifest):
-                    _report(file, manifest, validate_manifest(manifest, strict=True), tally)
+                    _report(file, manifest, review(manifest, strict=True), tally)
     except ManifestError as error:
         click.echo(f"{file}: {error}")
         tally.errors += 1

@@ -101,6 +101,7 @@ class EngineDefinition:
         shared_memory: True when its worker processes talk through /dev/shm.
         read_only_root: True when it writes only to HOME, /tmp and its caches.
         runs_as_root: True when the engine's images cannot run as another user.
+        refused_in_names: Characters that `model.name` must not have, since the engine reads them.
         reserved_flags: Flags that Rocksteady sets and that `engine.args` must leave alone, since
             probes, Services and clients rely on them.
     """
@@ -115,6 +116,7 @@ class EngineDefinition:
     shared_memory: bool = False
     read_only_root: bool = True
     runs_as_root: bool = False
+    refused_in_names: str = ""
     reserved_flags: frozenset[str] = frozenset()
 
 

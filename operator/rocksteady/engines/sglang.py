@@ -3,10 +3,12 @@
 `/health` answers 503 while the server starts and while it drains, and otherwise runs a one-token
 generation, for which the server itself allows 20 s: a shorter probe kills a loaded server. It
 drains by itself on SIGTERM, until the pod's grace period ends. Metrics are off unless asked for.
+Clients ask for an adapter as `<model>:<adapter>`, so a colon in the model's own name misleads it.
 
 Source: sgl-project/sglang:docs/advanced_features/server_arguments.md,
 sgl-project/sglang:python/sglang/srt/entrypoints/http_server.py (health),
-sgl-project/sglang:python/sglang/srt/managers/tokenizer_manager.py (sigterm_watchdog).
+sgl-project/sglang:python/sglang/srt/managers/tokenizer_manager.py (sigterm_watchdog),
+sgl-project/sglang:python/sglang/srt/entrypoints/openai/serving_base.py (`model:adapter`).
 """
 
 from typing import Final
@@ -84,5 +86,6 @@ ENGINE: Final = EngineDefinition(
     takes_chat_template=True,
     caches=True,
     shared_memory=True,
+    refused_in_names=":",
     reserved_flags=frozenset({"--port", "--served-model-name", "--model-path", "--model"}),
 )

@@ -135,4 +135,4 @@ def _volume_problem(error: OSError, destination: Path) -> str:
             f"the volume at {where} cannot be written by user {os.getuid()}: it must support"
             " fsGroup, or be writable for that user"
         )
-    return f"the volume at {where} failed: {error.strerror or error}"
+    return f"fetching into {where} failed: {error.strerror or error}"

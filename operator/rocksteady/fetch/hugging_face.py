@@ -3,6 +3,7 @@
 HF_TOKEN and HF_ENDPOINT (a mirror) come from the environment.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -37,6 +38,7 @@ def fetch_hugging_face(uri: ModelUri, folder: Path) -> None:
             hub cannot be reached.
     """
     disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     where = f"hf://{uri.location}"
     try:
         revision = _revision(uri)
@@ -70,6 +72,9 @@ def fetch_hugging_face(uri: ModelUri, folder: Path) -> None:
 def _unreachable_or_missing(uri: ModelUri, error: EntryNotFoundError) -> str:
     """The library says one thing for a missing file and for a hub that does not answer."""
     if isinstance(error, LocalEntryNotFoundError):
+        if isinstance(error.__cause__, HfHubHTTPError):
+            status = error.__cause__.response.status_code
+            return f"hf://{uri.location} cannot be read: {constants.ENDPOINT} answers {status}"
         return (
             f"{constants.ENDPOINT} cannot be reached: the pods need DNS and port 443, or a mirror"
             " in HF_ENDPOINT of credentialsSecretRef"

@@ -6,6 +6,7 @@ anonymous.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,13 @@ Source: apache/arrow-rs-object-store:src/aws/builder.rs and src/gcp/builder.rs (
 """
 
 
+_KEY_VARIABLES: Final = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_SERVICE_ACCOUNT_KEY",
+}
+_REFUSED: Final = re.compile(r"status: (401|403)\b|HTTP status client error \((401|403)\b")
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """A file in a bucket.
@@ -80,16 +88,21 @@ def fetch_bucket(uri: ModelUri, folder: Path) -> None:
     where = f"{uri.scheme}://{uri.location}/{uri.path}"
     try:
         copy(open_store(uri), uri, folder)
-    except (PermissionDeniedError, UnauthenticatedError) as error:
-        variables = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        if uri.scheme == "gs":
-            variables = "GOOGLE_SERVICE_ACCOUNT_KEY"
-        raise FetchError(
-            f"{where} is refused: the Secret of credentialsSecretRef needs {variables} of an"
-            " account that may read and list it"
-        ) from error
     except BaseError as error:
-        raise FetchError(f"{where} cannot be read: {error}") from error
+        if _is_refusal(error):
+            raise FetchError(
+                f"{where} is refused: the Secret of credentialsSecretRef needs"
+                f" {_KEY_VARIABLES[uri.scheme]} of an account that may read and list it"
+            ) from error
+        cause = str(error).partition("Debug source")[0].strip()
+        raise FetchError(f"{where} cannot be read: {cause}") from error
+
+
+def _is_refusal(error: BaseError) -> bool:
+    """True when the store wants (other) credentials; for a listing, only the text says so."""
+    return isinstance(error, PermissionDeniedError | UnauthenticatedError) or bool(
+        _REFUSED.search(str(error))
+    )
 
 
 def open_store(uri: ModelUri) -> Any:
@@ -131,7 +144,12 @@ def _is_here(path: Path, remote: RemoteFile) -> bool:
 def _file(store: Any, uri: ModelUri) -> Iterator[RemoteFile]:
     """The file, with the other shards when it is one of several."""
     for key in with_shards(uri.path):
-        meta = obstore.head(store, key)
+        try:
+            meta = obstore.head(store, key)
+        except FileNotFoundError as error:
+            raise FetchError(
+                f"{uri.scheme}://{uri.location}/{key} does not exist: check bucket and path"
+            ) from error
         yield RemoteFile(key, key.rsplit("/", 1)[-1], meta["size"], meta["e_tag"])
 
 

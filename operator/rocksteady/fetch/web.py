@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from ssl import SSLError
 from typing import Final
 
 from rocksteady.api.model_uri import ModelUri
@@ -19,6 +20,7 @@ AUTHORIZATION_VARIABLE: Final = "HTTPS_AUTHORIZATION"
 SILENCE_SECONDS: Final = 60
 """A connection on which nothing comes for so long is broken."""
 
+_BROKEN_CONNECTION: Final = (ConnectionError, TimeoutError, HTTPException, SSLError)
 _CHUNK_BYTES: Final = 1024 * 1024
 _RETRIED_STATUS: Final = {408, 429, 500, 502, 503, 504}
 
@@ -52,12 +54,12 @@ def download(url: str, target: Path) -> None:
         return
     part = Part(target)
     try:
-        persist(lambda: _attempt(url, part), (ConnectionError, TimeoutError, HTTPException))
+        persist(lambda: _attempt(url, part), _BROKEN_CONNECTION)
     except urllib.error.HTTPError as error:
         raise FetchError(_refusal(url, error.code)) from error
     except urllib.error.URLError as error:
         raise FetchError(f"{url} cannot be reached: {error.reason}") from error
-    except (ConnectionError, TimeoutError, HTTPException) as error:
+    except _BROKEN_CONNECTION as error:
         raise FetchError(f"{url} kept breaking off: {error}") from error
 
 

@@ -45,6 +45,7 @@ class Pulse:
         self._clock = clock
         self._on_connect = on_connect
         self._last: dict[str, float] = {}
+        self._since = clock.now().timestamp()
 
     def beat(self, resource: str) -> None:
         """A watch of this resource was connected."""
@@ -53,14 +54,14 @@ class Pulse:
         self._on_connect(resource, now)
 
     def oldest_seconds(self) -> float:
-        """Age of the watch that was connected longest ago; 0 before the first."""
-        if not self._last:
-            return 0.0
-        return self._clock.now().timestamp() - min(self._last.values())
+        """Age of the watch that was connected longest ago; before the first, age of the start."""
+        oldest = min(self._last.values(), default=self._since)
+        return self._clock.now().timestamp() - oldest
 
-    def clear(self) -> None:
-        """Forget all watches: they are started anew."""
+    def restart(self) -> None:
+        """Count anew: all watches are started again."""
         self._last.clear()
+        self._since = self._clock.now().timestamp()
 
 
 def open_session(endpoint: Endpoint, pulse: Pulse) -> kopf.AiohttpSession:

@@ -6,15 +6,18 @@ others are applied all the same.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from rocksteady import errors
+from rocksteady import conventions, errors
 from rocksteady.ports import ClusterWriter, Manifest, ReconcileObserver
-from rocksteady.reconcile.snapshot import Snapshot
+from rocksteady.reconcile.snapshot import Snapshot, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.drift import differs, has_foreign_entries
 from rocksteady.resources.kinds import kind_of
 from rocksteady.rollout.observation import Finding
 from rocksteady.rollout.plan import Plan
+
+_DROPPED: Final = "the API server drops a part of it that this cluster does not have"
 
 
 @dataclass(frozen=True)
@@ -44,17 +47,49 @@ async def apply(
         NotLeader: The Lease was lost; nothing more was written.
     """
     wanted = list(manifests)
+    rejected, refused = await _rehearse(snapshot, wanted, cluster)
     restored: list[str] = []
-    rejected: Finding | None = None
     for manifest in wanted:
+        if revision_of(manifest) in refused:
+            continue
         try:
             if await _apply_one(snapshot, manifest, cluster, observer):
                 restored.append(f"{manifest['kind']} {manifest['metadata']['name']}")
         except errors.Invalid as error:
-            rejected = rejected or _rejection(manifest, error)
-    if plan.prune and rejected is None:
-        await _prune(snapshot, plan, wanted, cluster, observer)
+            rejected = rejected or _rejection(manifest, str(error))
+        except errors.NotServed:
+            # Without the Gateway API there is no Gateway either, which has been reported.
+            if kind_of(manifest) not in kinds.OPTIONAL:
+                raise
+    if plan.prune:
+        # What was rejected may be what sends requests to the new revision.
+        held = _reached(snapshot) if rejected else frozenset()
+        await _prune(snapshot, {*plan.running, *held}, plan.forget, wanted, cluster, observer)
     return Applied(tuple(restored), rejected)
+
+
+async def _rehearse(
+    snapshot: Snapshot, wanted: list[Manifest], cluster: ClusterWriter
+) -> tuple[Finding | None, set[str | None]]:
+    """Ask the API server about each new Deployment, before anything of its revision is created.
+
+    Returns:
+        The first that it would not take, or not take whole; and the revisions of all such.
+    """
+    findings: dict[str | None, Finding] = {}
+    for manifest in wanted:
+        name = manifest["metadata"]["name"]
+        is_deployment = manifest["kind"] == kinds.DEPLOYMENT.kind
+        if not is_deployment or snapshot.live.find(kinds.DEPLOYMENT, name) is not None:
+            continue
+        try:
+            answer = await cluster.rehearse(kinds.DEPLOYMENT, manifest)
+        except errors.Invalid as error:
+            findings[revision_of(manifest)] = _rejection(manifest, str(error))
+        else:
+            if differs(manifest, answer):
+                findings[revision_of(manifest)] = _rejection(manifest, _DROPPED)
+    return next(iter(findings.values()), None), set(findings)
 
 
 async def _apply_one(
@@ -68,11 +103,11 @@ async def _apply_one(
     if live is not None and has_foreign_entries(manifest, live):
         version = live["metadata"]["resourceVersion"]
         metadata = {**manifest["metadata"], "resourceVersion": version}
-        await cluster.replace(kind, {**manifest, "metadata": metadata})
+        answer = await cluster.replace(kind, {**manifest, "metadata": metadata})
     else:
-        await cluster.apply(kind, manifest)
+        answer = await cluster.apply(kind, manifest)
     observer.applied(kind.kind, "apply")
-    return _was_edited(manifest, live)
+    return _was_edited(manifest, live) and not differs(manifest, answer)
 
 
 def _was_edited(manifest: Manifest, live: Manifest | None) -> bool:
@@ -85,10 +120,10 @@ def _was_edited(manifest: Manifest, live: Manifest | None) -> bool:
     )
 
 
-def _rejection(manifest: Manifest, error: errors.Invalid) -> Finding:
+def _rejection(manifest: Manifest, error: str) -> Finding:
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
     volumes = manifest["spec"].get("template", {}).get("spec", {}).get("volumes", ())
-    if any("image" in volume for volume in volumes) and "volume" in str(error):
+    if any("image" in volume for volume in volumes) and (error == _DROPPED or "volume" in error):
         return Finding(
             "ImageVolumeUnsupported",
             "this cluster cannot mount an image as a volume, which oci:// needs. Use Kubernetes"
@@ -101,18 +136,46 @@ def _rejection(manifest: Manifest, error: errors.Invalid) -> Finding:
     )
 
 
+def _reached(snapshot: Snapshot) -> frozenset[str]:
+    """The revisions that the front Service and the route sent requests to when they were read."""
+    owner, live = snapshot.owner, snapshot.live
+    front = live.find(kinds.SERVICE, owner.name) or {}
+    selector = front.get("spec", {}).get("selector", {})
+    route = live.find(kinds.HTTP_ROUTE, owner.name) or {}
+    rules = route.get("spec", {}).get("rules", ())
+    backends = {backend["name"] for rule in rules for backend in rule.get("backendRefs", ())}
+    return frozenset(
+        revision
+        for revision in live.by_revision(kinds.DEPLOYMENT)
+        if revision == selector.get(conventions.LABEL_REVISION)
+        or owner.revision_name(revision) in backends
+    )
+
+
 async def _prune(
     snapshot: Snapshot,
-    plan: Plan,
+    held: set[str],
+    forgotten: tuple[str, ...],
     wanted: list[Manifest],
     cluster: ClusterWriter,
     observer: ReconcileObserver,
 ) -> None:
-    """Delete owned objects that the plan does not have; records only beyond the history limit."""
+    """Delete owned objects that are not wanted; records only beyond the history limit.
+
+    Args:
+        snapshot: What is there.
+        held: Revisions of which nothing is deleted.
+        forgotten: Revisions whose records go.
+        wanted: Manifests to hold.
+        cluster: Where to delete.
+        observer: Hears of each deletion.
+    """
     keep = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted}
-    forget = {snapshot.owner.revision_name(revision) for revision in plan.forget}
+    forget = {snapshot.owner.revision_name(revision) for revision in forgotten}
     for (kind_name, name), live in reversed(tuple(snapshot.live.objects.items())):
         if (kind_name, name) in keep or "deletionTimestamp" in live["metadata"]:
+            continue
+        if revision_of(live) in held:
             continue
         if kind_name == kinds.CONTROLLER_REVISION.kind and name not in forget:
             continue

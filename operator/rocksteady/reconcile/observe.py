@@ -4,17 +4,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
-from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment, LLMDeploymentSpec
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, GatewayRouting
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
-from rocksteady.api.validation import Validation, validate_manifest
+from rocksteady.api.validation import Validation, read_status
 from rocksteady.ports import ClusterReader, Key, Manifest
 from rocksteady.reconcile.snapshot import Live, Snapshot, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.labels import owned_labels, selector_text, server_selector
 from rocksteady.resources.owned import Owner
+from rocksteady.resources.review import review
 from rocksteady.rollout.observation import Finding, Observation, RevisionRecord, Workload
 from rocksteady.rollout.pod_trouble import find_trouble
 from rocksteady.rollout.revisions import FrozenText, referenced_keys, revision_hash
@@ -33,11 +32,11 @@ async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
     if manifest is None or "deletionTimestamp" in manifest["metadata"]:
         return None
     owner = Owner(key.namespace, key.name, manifest["metadata"]["uid"])
-    validation = validate_manifest(manifest, strict=False)
+    validation = review(manifest, strict=False)
     live = await _read_live(owner, cluster)
     frozen, missing = await _read_frozen(owner, validation.deployment, cluster)
     gateways = await _read_gateways(owner, validation.deployment, cluster)
-    status = _reported(manifest)
+    status = read_status(manifest)
     obstacle = _obstacle(validation) or missing
     observation = Observation(
         namespace=key.namespace,
@@ -149,14 +148,6 @@ def _target(
     return revision_hash(owner.namespace, owner.name, deployment.spec, frozen)
 
 
-def _reported(manifest: Manifest) -> LLMDeploymentStatus:
-    """The status as reported last; an unreadable one counts as none, it is derived anew."""
-    try:
-        return LLMDeploymentStatus.model_validate(manifest.get("status") or {})
-    except ValidationError:
-        return LLMDeploymentStatus()
-
-
 def _stable(owner: Owner, status: LLMDeploymentStatus, live: Live) -> str | None:
     """Which revision serves: as reported, else, should the status be lost, as the Service says.
 
@@ -166,7 +157,8 @@ def _stable(owner: Owner, status: LLMDeploymentStatus, live: Live) -> str | None
     recorded = live.by_revision(kinds.CONTROLLER_REVISION)
     reported = status.revisions.stable
     if reported is not None:
-        return reported.hash if reported.hash in recorded else None
+        known = {*recorded, *live.by_revision(kinds.DEPLOYMENT)}
+        return reported.hash if reported.hash in known else None
     if status.observed_generation:
         return None
     front = live.find(kinds.SERVICE, owner.name)
@@ -207,10 +199,9 @@ def _route_finding(owner: Owner, deployment: LLMDeployment | None, live: Live) -
     """What a gateway says against the route."""
     if _gateway(deployment) is None:
         return None
-    for parent in _route_parents(owner, live):
-        for condition in parent.get("conditions", ()):
+    for name, conditions in _route_answers(owner, live):
+        for condition in conditions:
             if condition["type"] in {"Accepted", "ResolvedRefs"} and condition["status"] == "False":
-                name = parent["parentRef"]["name"]
                 return Finding(
                     "RouteRefused",
                     f"Gateway {name} refuses the route ({condition['reason']}):"
@@ -225,24 +216,30 @@ def _route_settled(owner: Owner, deployment: LLMDeployment | None, live: Live) -
     if gateway is None:
         return True
     accepted = [
-        parent
-        for parent in _route_parents(owner, live)
-        if any(
-            condition["type"] == "Accepted" and condition["status"] == "True"
-            for condition in parent.get("conditions", ())
-        )
+        name
+        for name, conditions in _route_answers(owner, live)
+        if any(one["type"] == "Accepted" and one["status"] == "True" for one in conditions)
     ]
     return len(accepted) >= len(gateway.parent_refs)
 
 
-def _route_parents(owner: Owner, live: Live) -> list[dict[str, Any]]:
-    route = live.find(kinds.HTTP_ROUTE, owner.name) or {}
-    return list(route.get("status", {}).get("parents", ()))
+def _route_answers(owner: Owner, live: Live) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What each gateway says of the route: its name, and its conditions.
 
-
-def target_spec(snapshot: Snapshot) -> LLMDeploymentSpec:
-    """The spec that the target revision is made of; only with a target."""
-    deployment = snapshot.observation.deployment
-    if deployment is None:
-        raise ValueError("there is no target revision")
-    return deployment.spec
+    A condition that was made from an older generation of the route says nothing about this one.
+    """
+    route = live.find(kinds.HTTP_ROUTE, owner.name)
+    if route is None:
+        return []
+    generation = route["metadata"].get("generation", 0)
+    return [
+        (
+            str(parent["parentRef"]["name"]),
+            [
+                condition
+                for condition in parent.get("conditions", ())
+                if condition.get("observedGeneration", generation) >= generation
+            ],
+        )
+        for parent in route.get("status", {}).get("parents", ())
+    ]

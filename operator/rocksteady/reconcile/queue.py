@@ -15,6 +15,8 @@ from rocksteady.ports import Key
 
 BACKOFF_FIRST_SECONDS: Final = 1.0
 BACKOFF_MAX_SECONDS: Final = 300.0
+_DOUBLINGS_MAX: Final = 16
+"""More than it takes to reach the limit; unbounded, a float overflows after days of failures."""
 
 
 class QueueObserver(Protocol):
@@ -85,7 +87,8 @@ class WorkQueue:
         """Queue a key that failed, later each time; returns the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay: float = min(BACKOFF_FIRST_SECONDS * 2**failures, BACKOFF_MAX_SECONDS)
+        doublings = min(failures, _DOUBLINGS_MAX)
+        delay: float = min(BACKOFF_FIRST_SECONDS * 2**doublings, BACKOFF_MAX_SECONDS)
         self.add_after(key, delay)
         self._observer.retried()
         return delay
@@ -103,13 +106,7 @@ class WorkQueue:
         while not self._queue:
             if self._closed:
                 raise ShutDown
-            waiter = self._loop.create_future()
-            self._waiters.append(waiter)
-            try:
-                await waiter
-            finally:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
+            await self._wait()
         if self._closed:
             raise ShutDown
         key = self._queue.popleft()
@@ -133,6 +130,19 @@ class WorkQueue:
         while self._waiters:
             self._release()
 
+    async def _wait(self) -> None:
+        """Wait to be woken; who is cancelled after that wakes another."""
+        waiter = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif self._queue:
+                self._release()
+            raise
+
     def _due(self, key: Key) -> None:
         self._timers.pop(key, None)
         self.add(key)
@@ -145,6 +155,9 @@ class WorkQueue:
             self._release()
 
     def _release(self) -> None:
-        waiter = self._waiters.popleft()
-        if not waiter.done():
-            waiter.set_result(None)
+        """Wake the first who still waits."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return

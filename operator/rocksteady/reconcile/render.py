@@ -30,6 +30,9 @@ def _revisions(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manif
     recorded = snapshot.live.by_revision(kinds.CONTROLLER_REVISION)
     for revision, replicas in plan.running.items():
         record = recorded.get(revision)
+        if record is None and revision != snapshot.observation.target:
+            manifests.extend(_as_it_stands(snapshot, revision, replicas))
+            continue
         if record is None:
             record = _new_revision(snapshot, revision, settings)
             manifests.append(record)
@@ -46,10 +49,27 @@ def _revisions(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manif
     return manifests
 
 
+def _as_it_stands(snapshot: Snapshot, revision: str, replicas: int) -> list[Manifest]:
+    """A revision whose record somebody deleted: it is scaled, and otherwise left alone.
+
+    The template is taken from its Deployment and not recorded again, since it may have been edited.
+    """
+    name = snapshot.owner.revision_name(revision)
+    found = snapshot.live.find(kinds.DEPLOYMENT, name)
+    if found is None:
+        return []
+    template = found["spec"]["template"]
+    startup_seconds = found["spec"]["progressDeadlineSeconds"] - workload.PROGRESS_MARGIN_SECONDS
+    return [
+        workload.build_revision_service(snapshot.owner, revision),
+        workload.build_deployment(snapshot.owner, revision, replicas, template, startup_seconds),
+    ]
+
+
 def _new_revision(snapshot: Snapshot, revision: str, settings: Settings) -> Manifest:
     """The record of a revision that is seen for the first time."""
     deployment = snapshot.observation.deployment
-    if deployment is None:  # decide never runs a revision that has neither a record nor a spec
+    if deployment is None:  # there is no target without a spec
         raise ValueError(f"revision {revision} has neither a record nor a spec")
     spec = deployment.spec
     numbers = [record.number for record in snapshot.observation.revisions.values()]

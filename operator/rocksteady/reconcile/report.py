@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.status import (
@@ -19,6 +19,10 @@ from rocksteady.resources.labels import selector_text, server_selector
 from rocksteady.rollout.observation import Observation, RevisionRecord
 from rocksteady.rollout.plan import Claim, Plan
 from rocksteady.status.conditions import merge_conditions
+
+WARNINGS_MAX: Final = 32
+WARNING_MAX_LENGTH: Final = 1024
+"""Bounds of `LLMDeploymentStatus.warnings`; a spec can give cause for more."""
 
 
 def claims_after(plan: Plan, applied: Applied) -> dict[str, Claim]:
@@ -48,9 +52,18 @@ def new_status(
             stable=_revision_status(seen, plan, plan.stable),
             canary=_revision_status(seen, plan, plan.canary),
         ),
-        warnings=seen.warnings,
+        warnings=_bounded(seen.warnings),
         conditions=merge_conditions(snapshot.status.conditions, claims, seen.generation, now),
     )
+
+
+def _bounded(warnings: tuple[str, ...]) -> tuple[str, ...]:
+    """As many warnings as the status has room for; the last says how many there are beside them."""
+    cut = [warning[:WARNING_MAX_LENGTH] for warning in warnings]
+    if len(cut) <= WARNINGS_MAX:
+        return tuple(cut)
+    more = len(cut) - WARNINGS_MAX + 1
+    return (*cut[: WARNINGS_MAX - 1], f"and {more} more: see them all with rocksteady lint")
 
 
 def _revision_status(seen: Observation, plan: Plan, revision: str | None) -> RevisionStatus | None:

@@ -10,9 +10,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from rocksteady import conventions
+from rocksteady.resources.merge import MERGE_KEYS
 
-_EXACT: Final = frozenset({"selector", "podSelector", "matchLabels"})
+_EXACT: Final = frozenset({"selector", "podSelector", "namespaceSelector", "matchLabels"})
 """Maps in which a foreign entry changes where requests go."""
+
+_KEYED_LISTS: Final = frozenset({*MERGE_KEYS, "ownerReferences"})
+"""Lists that applying merges by element: what somebody else added to them stays."""
 
 _SUFFIXES: Final = {
     "m": Decimal("0.001"),
@@ -47,15 +51,29 @@ def differs(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 
 def has_foreign_entries(wanted: Any, live: Any) -> bool:
-    """True when somebody added to a selector: applying cannot take that away, replacing can."""
-    if not isinstance(wanted, Mapping) or not isinstance(live, Mapping):
-        return False
-    return any(
-        (key in _EXACT and not set(live.get(key) or ()) <= set(value))
-        or has_foreign_entries(value, live.get(key))
-        for key, value in wanted.items()
-        if isinstance(value, Mapping)
-    )
+    """True when somebody added to a selector or to a list that is merged by element.
+
+    Applying cannot take that away, replacing can.
+    """
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        return any(
+            _adds(key, value, live.get(key)) or has_foreign_entries(value, live.get(key))
+            for key, value in wanted.items()
+        )
+    if _is_list(wanted) and _is_list(live):
+        return any(map(has_foreign_entries, wanted, live))
+    return False
+
+
+def _adds(key: str, wanted: Any, live: Any) -> bool:
+    """True when a selector or a keyed list has more in it than wanted."""
+    if key in _EXACT and isinstance(wanted, Mapping):
+        return not set(live or ()) <= set(wanted)
+    return key in _KEYED_LISTS and _is_list(wanted) and len(live or ()) > len(wanted)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _says(wanted: Any, live: Any) -> bool:
@@ -64,8 +82,8 @@ def _says(wanted: Any, live: Any) -> bool:
         if not isinstance(live, Mapping):
             return not wanted
         return all(_says(value, live.get(key)) for key, value in wanted.items())
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        if not isinstance(live, Sequence) or isinstance(live, str):
+    if _is_list(wanted):
+        if not _is_list(live):
             return not wanted
         return len(wanted) == len(live) and all(map(_says, wanted, live))
     return _same_scalar(wanted, live)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rocksteady.api.model_uri import ModelUri, ModelUriError, parse_model_uri
+from rocksteady.api.model_uri import ModelUriError, parse_model_uri
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.conventions import MODEL_SERVER_CONTAINER
 from rocksteady.engines.accelerators import AcceleratorError
@@ -41,6 +41,7 @@ def find_spec_problems(spec: LLMDeploymentSpec) -> tuple[SpecProblem, ...]:
     """All problems of a spec, in the order of its fields; empty when there are none."""
     definition = ENGINES[spec.engine.type]
     checks: tuple[Callable[[LLMDeploymentSpec, EngineDefinition], Iterator[SpecProblem]], ...] = (
+        _model_name,
         _model_uri,
         _adapters,
         _chat_template,
@@ -50,6 +51,17 @@ def find_spec_problems(spec: LLMDeploymentSpec) -> tuple[SpecProblem, ...]:
         _labels,
     )
     return tuple(problem for check in checks for problem in check(spec, definition))
+
+
+def _model_name(spec: LLMDeploymentSpec, definition: EngineDefinition) -> Iterator[SpecProblem]:
+    """A name that the engine would read as something else."""
+    for character in definition.refused_in_names:
+        if character in spec.model.name:
+            yield SpecProblem(
+                "spec.model.name",
+                f"engine {spec.engine.type.value} reads what follows {character!r} as the name of a"
+                " LoRA adapter: choose a name without it",
+            )
 
 
 def _model_uri(spec: LLMDeploymentSpec, definition: EngineDefinition) -> Iterator[SpecProblem]:
@@ -70,18 +82,12 @@ def _model_uri(spec: LLMDeploymentSpec, definition: EngineDefinition) -> Iterato
             )
         elif name is not None and not name.endswith(_GGUF):
             yield SpecProblem(field, f"engine {engine} loads a {_GGUF} file, but {name} is none")
-    elif _lone_file(uri) and definition.fetched_schemes:
+    elif definition.fetched_schemes and name is not None and not name.endswith(_GGUF):
         yield SpecProblem(
             field,
-            f"engine {engine} loads a folder, but https:// brings one file: use hf://, s3://,"
-            " gs://, oci:// or pvc://",
+            f"engine {engine} loads a folder (config.json, tokenizer and weights) or a {_GGUF}"
+            f" file, but {name} is one file of another kind: name its folder",
         )
-
-
-def _lone_file(uri: ModelUri) -> bool:
-    """True for a file from the web that no engine loads by itself; some read a lone GGUF."""
-    name = file_name(uri)
-    return uri.scheme == "https" and name is not None and not name.endswith(_GGUF)
 
 
 def _adapters(spec: LLMDeploymentSpec, definition: EngineDefinition) -> Iterator[SpecProblem]:

@@ -105,7 +105,7 @@ def _ready(seen: Observation, front: str | None, stable: str | None) -> Claim:
         problem = _problem(seen, front, None) or seen.route
         if problem is not None:
             return Claim(ConditionStatus.FALSE, problem.reason, problem.message)
-        return Claim(ConditionStatus.FALSE, "Starting", _progress(seen, front))
+        return Claim(ConditionStatus.FALSE, "Starting", _progress(seen, front) + ".")
     if seen.route is not None:
         return Claim(ConditionStatus.FALSE, seen.route.reason, seen.route.message)
     if not seen.route_settled:

@@ -12,6 +12,7 @@ _IMAGE_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 )
 _FETCH_PREFIX: Final = "fetch"
+SAID_MAX_LENGTH: Final = 200
 
 
 def find_trouble(
@@ -85,7 +86,7 @@ def _configuration_trouble(message: str) -> Finding:
 def _crash(container: Mapping[str, Any]) -> Finding:
     last = container.get("lastState", {}).get("terminated") or {}
     code = last.get("exitCode", "unknown")
-    said = str(last.get("message", "")).strip()
+    said = _last_line(str(last.get("message", "")))
     if last.get("reason") == "OOMKilled":
         return Finding(
             "OutOfMemory",
@@ -100,6 +101,12 @@ def _crash(container: Mapping[str, Any]) -> Finding:
         f"container {container['name']} ends with exit code {code}{detail}. See its logs:"
         f" kubectl logs --previous.",
     )
+
+
+def _last_line(text: str) -> str:
+    """The last line that a container left, cut short: the whole of its log is not for a status."""
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:SAID_MAX_LENGTH] if lines else ""
 
 
 def _deployment_trouble(deployment: Mapping[str, Any]) -> Finding | None:

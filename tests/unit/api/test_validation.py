@@ -1,6 +1,6 @@
 import pytest
 
-from rocksteady.api.validation import is_ours, validate_manifest
+from rocksteady.api.validation import is_ours, read_status, validate_manifest
 from tests.cases.manifests import BASE, INVALID, VALID, Invalid, Manifest, Valid, build
 
 
@@ -128,13 +128,27 @@ def test_validate_manifest__does_not_change_what_it_reads() -> None:
     assert manifest["spec"]["replicas"] is None
 
 
-def test_validate_manifest__keeps_nulls_of_a_pod_template() -> None:
-    template = {"spec": {"nodeSelector": None}}
+def test_validate_manifest__keeps_nulls_inside_of_a_pod_template_only() -> None:
+    template = {"metadata": None, "spec": {"nodeSelector": None}}
 
     result = validate_manifest(build({"spec.podTemplate": template}), strict=True)
 
+    assert result.errors == ()
     assert result.deployment is not None
-    assert result.deployment.spec.pod_template == template
+    assert result.deployment.spec.pod_template == {"spec": {"nodeSelector": None}}
+
+
+@pytest.mark.parametrize(
+    ("status", "observed_generation"),
+    [
+        pytest.param({"observedGeneration": 3}, 3, id="a status"),
+        pytest.param({"observedGeneration": 3, "revisions": None}, 3, id="emptied revisions"),
+        pytest.param({"observedGeneration": "x"}, 0, id="a status that cannot be read"),
+        pytest.param(None, 0, id="no status"),
+    ],
+)
+def test_read_status__reads(status: Manifest | None, observed_generation: int) -> None:
+    assert read_status(build({"status": status})).observed_generation == observed_generation
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 import io
 import json
+import socket
 import tarfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+import pytest_socket
 import yaml
 from click.testing import CliRunner
 
@@ -28,11 +31,13 @@ from hack.local_cluster.files import locked, write_whole
 from hack.local_cluster.go_build import binary_path, kubernetes_go_mod, staging_modules
 from hack.local_cluster.kind_cluster import kind_config
 from hack.local_cluster.node import COMPONENTS, kubelet_config
+from hack.local_cluster.node_cluster import NodeCluster, stale_pods
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.pki import Authority, Certificate, openssl_request, write_kubeconfig
 from hack.local_cluster.progress import Progress
 from hack.local_cluster.settings import (
     DNS_ADDRESS,
+    HostPort,
     Settings,
     check_ports,
     load_settings,
@@ -156,12 +161,12 @@ def test_references__are_all_names_in_the_archive(tmp_path: Path) -> None:
 def test_references__of_another_archive_is_refused_with_the_cure(
     tmp_path: Path, manifest: bytes | None
 ) -> None:
-    with pytest.raises(ClusterError, match="is not a docker-archive.*docker save"):
+    with pytest.raises(ClusterError, match=r"is not a docker-archive.*docker save"):
         references(_archive(tmp_path / "image.tar", manifest))
 
 
 def test_references__of_a_missing_file_names_it(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match="missing.tar is not a docker-archive"):
+    with pytest.raises(ClusterError, match=r"missing\.tar is not a docker-archive"):
         references(tmp_path / "missing.tar")
 
 
@@ -232,24 +237,24 @@ def test_kubernetes_go_mod__pins_staging_modules_to_the_same_release() -> None:
     text = kubernetes_go_mod("1.37.2", ["k8s.io/api"])
     assert "require k8s.io/kubernetes v1.37.2" in text
     assert "k8s.io/api => k8s.io/api v0.37.2" in text
-    assert "k8s.io/kubernetes/cmd/kube-apiserver" in text
 
 
 def test_tools__are_pinned_in_their_go_mod_as_well() -> None:
     modules = {
-        "etcd": "go.etcd.io/etcd/server/v3 v3.6.16",
-        "kubernetes": "k8s.io/kubernetes v1.34.4",
-        "coredns": "github.com/coredns/coredns v1.14.6",
-        "traefik": "github.com/traefik/traefik/v3 v3.6.12",
-        "prometheus": "github.com/prometheus/prometheus v0.313.4",
-        "helm": "helm.sh/helm/v3 v3.22.0",
+        "etcd": ("go.etcd.io/etcd/server/v3", "3.6.16"),
+        "kubernetes": ("k8s.io/kubernetes", "1.34.4"),
+        "coredns": ("github.com/coredns/coredns", "1.14.6"),
+        "traefik": ("github.com/traefik/traefik/v3", "3.6.12"),
+        # The module of Prometheus 3.13.4 is numbered 0.313.4.
+        "prometheus": ("github.com/prometheus/prometheus", "0.313.4"),
+        "helm": ("helm.sh/helm/v3", "3.22.0"),
     }
     assert set(modules) == set(TOOLS)
-    for name, line in modules.items():
+    for name, (module, version) in modules.items():
         folder = _ROOT / "hack" / "local_cluster" / "go" / name
-        assert line in (folder / "go.mod").read_text(encoding="utf-8")
-        assert (folder / "go.sum").stat().st_size > 0
-        assert line.rpartition(" v")[2].removeprefix("0.313") in f"3.13{TOOLS[name].version}"
+        assert f"{module} v{version}" in (folder / "go.mod").read_text(encoding="utf-8")
+        assert f"{module} v{version} h1:" in (folder / "go.sum").read_text(encoding="utf-8")
+        assert TOOLS[name].version == {"0.313.4": "3.13.4"}.get(version, version)
 
 
 def test_linker_flags__stamp_the_version() -> None:
@@ -372,11 +377,72 @@ def test_kind_config__has_the_chosen_ports_and_an_audit_log(tmp_path: Path) -> N
     assert mounted == {entry["hostPath"] for entry in patch["apiServer"]["extraVolumes"]}
 
 
+_SINCE = datetime(2030, 1, 2, 3, 4, 5, 900_000, tzinfo=UTC).timestamp()
+
+
+def _pod(name: str, **state: dict[str, str]) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "status": {"containerStatuses": [{"state": state}]}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        pytest.param(
+            _pod("old", running={"startedAt": "2030-01-02T03:04:04Z"}),
+            ["old"],
+            id="running since before the moment",
+        ),
+        pytest.param(
+            _pod("new", running={"startedAt": "2030-01-02T03:04:05Z"}),
+            [],
+            id="running since the moment, in whole seconds",
+        ),
+        pytest.param(_pod("dead", terminated={}), [], id="known to have ended"),
+        pytest.param({"metadata": {"name": "pending"}, "status": {}}, [], id="not started yet"),
+    ],
+)
+def test_stale_pods__are_said_to_run_since_before_the_node_started(
+    pod: dict[str, Any], expected: list[str]
+) -> None:
+    assert stale_pods([pod], _SINCE) == expected
+
+
+def test_check_ports_free__names_the_port_its_owner_and_the_option() -> None:
+    pytest_socket.enable_socket()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = int(taken.getsockname()[1])
+        with pytest.raises(ClusterError, match=rf"port {number}, wanted by gateway, is taken.*-x"):
+            preflight.check_ports_free([HostPort(number, "gateway", "-x")])
+
+
+def test_check_ports_free__offers_no_option_where_there_is_none() -> None:
+    pytest_socket.enable_socket()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = HostPort(int(taken.getsockname()[1]), "kubelet")
+        with pytest.raises(ClusterError) as refused:
+            preflight.check_ports_free([port])
+        assert "by -" not in str(refused.value)
+
+
+def test_status__without_a_cluster_says_so_and_does_not_succeed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(NodeCluster, "was_here", lambda _self: False)
+    result = CliRunner().invoke(cli.main, ["status"])
+    assert result.exit_code == 3
+    assert "there is no cluster" in result.output
+
+
 def test_check__refuses_another_user_than_root_and_names_both_ways_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(ClusterError, match="needs root.*sudo.*Docker"):
+    with pytest.raises(ClusterError, match=r"needs root.*sudo.*Docker"):
         preflight.check(Layout(tmp_path), Settings(), _no_processes(), Progress(io.StringIO()))
 
 
@@ -384,11 +450,11 @@ def test_check__without_go_names_it_when_something_has_to_be_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(preflight, "_check_cgroups", lambda: None)
+    monkeypatch.setattr("hack.local_cluster.cgroups.check", lambda: None)
     monkeypatch.setattr(preflight, "_check_overlay", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ClusterError, match="go is missing.*install Go"):
+    with pytest.raises(ClusterError, match=r"go is missing.*install Go"):
         preflight.check(Layout(tmp_path), Settings(), _no_processes(), Progress(io.StringIO()))
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rules as iptables-save prints them
 """What belongs to the cluster in a machine's packet filter and routes, and what does not."""
 
 import json

@@ -23,8 +23,10 @@ _SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 _STUBBORN = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    "print('ready', flush=True); time.sleep(60)",
+    (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('ready', flush=True); time.sleep(60)"
+    ),
 ]
 
 

@@ -1,6 +1,6 @@
 module rocksteady.dev/hack/local-cluster/coredns
 
-go 1.26.8
+go 1.25.0
 
 tool github.com/coredns/coredns
 

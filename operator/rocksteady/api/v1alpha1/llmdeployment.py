@@ -1,8 +1,8 @@
 """The LLMDeployment: one served model and what a change of it must prove."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from rocksteady.api.v1alpha1.policy import Evaluation, Guard, Rollout, Slos
 from rocksteady.api.v1alpha1.schema import ApiModel, DnsLabel, FreeObject, cel, crd
@@ -46,7 +46,14 @@ class LLMDeploymentSpec(ApiModel):
         tuple[Evaluation, ...],
         Field(max_length=16, json_schema_extra=crd(list_type="atomic")),
     ] = ()
+    """Evaluation suites that a revision must pass. Not acted on yet."""
     guard: Guard | None = None
+
+    @field_validator("pod_template")
+    @classmethod
+    def _drop_emptied_parts(cls, template: dict[str, Any]) -> dict[str, Any]:
+        """A part that server-side apply emptied is null; merged, it would remove what we render."""
+        return {key: part for key, part in template.items() if part is not None}
 
 
 class LLMDeployment(ApiModel):

@@ -33,6 +33,7 @@ class LatencyObjective(ApiModel):
     objective_percent: DecimalPercent
     """From 0 to 100, for example `"97"`."""
     threshold_milliseconds: Annotated[int, Field(ge=1, le=3_600_000)]
+    """What counts as fast, inclusive."""
 
 
 class Slos(ApiModel):
@@ -80,6 +81,7 @@ class Step(ApiModel):
     """One step of a canary."""
 
     weight_percent: Annotated[int, Field(ge=1, le=100)]
+    """Share of the requests that the canary gets."""
 
 
 class MetricGate(ApiModel):
@@ -97,12 +99,17 @@ class MetricGate(ApiModel):
     )
 
     name: DnsLabel
+    """What the gate is called in decisions and messages."""
     query: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    """PromQL that gives one number."""
     min_value: DecimalString | None = None
+    """Least value that passes."""
     max_value: DecimalString | None = None
+    """Greatest value that passes."""
     tolerance_percent: DecimalPercent | None = None
     """How much worse than stable the canary may be."""
     min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """How many values are needed for a verdict."""
     action: GateAction = GateAction.GATE
 
 
@@ -133,14 +140,18 @@ class Rollout(ApiModel):
     ) = None
     """Weights in ascending order, then 100; absent: 5, 10, 25, 50."""
     min_step_seconds: Annotated[int, Field(ge=1, le=604_800)] = 300
+    """How long each step lasts at least."""
     min_step_requests: Annotated[int, Field(ge=0, le=10_000_000)] = 150
+    """How many requests the canary must have answered before a step ends."""
     capacity: Capacity = Capacity.AVAILABILITY
     approval: Approval = Approval.NONE
     metrics: Annotated[
         tuple[MetricGate, ...],
         Field(max_length=16, json_schema_extra=crd(list_type="map", list_map_keys=["name"])),
     ] = ()
+    """Gates on queries of one's own."""
     progress_deadline_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 7200
+    """How long a rollout may make no progress."""
     keep_stable_seconds: Annotated[int, Field(ge=0, le=604_800)] = 1800
     """How long the old revision stays warm after the last step."""
 
@@ -168,11 +179,14 @@ class Evaluation(ApiModel):
     )
 
     suite: ObjectName
+    """Name of the EvaluationSuite."""
     stage: EvaluationStage
     margin_points: DecimalString | None = None
     """How many percentage points worse than stable the canary may score; absent: the suite's."""
     min_score_percent: DecimalPercent | None = None
+    """Least score that passes, whatever stable scores; absent: the suite's."""
     interval_seconds: Annotated[int, Field(ge=300, le=2_592_000)] | None = None
+    """How often a scheduled evaluation runs."""
 
 
 class GuardAction(StrEnum):

@@ -80,17 +80,20 @@ class SecretReference(ApiModel):
     """A Secret in the namespace of the LLMDeployment. The operator never reads its content."""
 
     name: ObjectName
+    """Name of the Secret."""
 
 
 class ConfigMapKeyReference(ApiModel):
     """One key of a ConfigMap in the namespace of the LLMDeployment."""
 
     name: ObjectName
+    """Name of the ConfigMap."""
     key: Annotated[
         str,
         StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253),
         Field(json_schema_extra=crd(expects="a key of letters, digits, '-', '_' and '.'")),
     ]
+    """Key whose text is used."""
 
 
 class Adapter(ApiModel):
@@ -273,7 +276,9 @@ class Autoscaling(ApiModel):
     )
 
     min_replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Fewest model servers."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)]
+    """Most model servers."""
     metric: AutoscalingMetric
     target: Annotated[int, Field(ge=1, le=100000)]
     """Wanted value per replica; for `Cpu` in percent of the request."""
@@ -283,11 +288,13 @@ class ParentReference(ApiModel):
     """A Gateway that the route attaches to."""
 
     name: ObjectName
+    """Name of the Gateway."""
     namespace: SectionName | None = None
     """Namespace of the Gateway; absent: that of the LLMDeployment."""
     section_name: SectionName | None = None
     """Listener of the Gateway; absent: all listeners that accept the route."""
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port of the Gateway's listeners; absent: all ports."""
 
 
 class RouteTimeouts(ApiModel):
@@ -308,6 +315,7 @@ class GatewayRouting(ApiModel):
         tuple[ParentReference, ...],
         Field(min_length=1, max_length=8, json_schema_extra=crd(list_type="atomic")),
     ]
+    """The Gateways that the route attaches to."""
     hostnames: Annotated[
         tuple[
             Annotated[
@@ -318,7 +326,7 @@ class GatewayRouting(ApiModel):
                 ),
                 Field(
                     json_schema_extra=crd(
-                        expects="a host name such as chat.example.com or *.ai.dev"
+                        expects="a host name such as chat.example.com or *.example.com"
                     )
                 ),
             ],

@@ -24,6 +24,7 @@ class Condition(ApiModel):
     """One fact about the object, as Kubernetes writes conditions."""
 
     type: Annotated[str, StringConstraints(max_length=63)]
+    """What the condition is about, for example `Ready`."""
     status: ConditionStatus
     reason: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$", max_length=128)]
     """CamelCase word for programs."""
@@ -39,11 +40,13 @@ class RevisionStatus(ApiModel):
     """One revision as it runs now."""
 
     hash: Hash10
+    """Identity of the revision, as in labels and metrics."""
     number: Annotated[int, Field(ge=1)]
     """For people: shown as `r7`."""
     replicas: Annotated[int, Field(ge=0)] = 0
     """Wanted pods."""
     ready_replicas: Annotated[int, Field(ge=0)] = 0
+    """Pods that are ready."""
 
 
 class Revisions(ApiModel):
@@ -61,9 +64,11 @@ class LLMDeploymentStatus(ApiModel):
     model_config = ConfigDict(json_schema_extra=crd(stored_defaults=False))
 
     observed_generation: Annotated[int, Field(ge=0)] = 0
+    """Generation of the spec that all of this was computed from."""
     replicas: Annotated[int, Field(ge=0)] = 0
     """Pods that exist, over all revisions."""
     ready_replicas: Annotated[int, Field(ge=0)] = 0
+    """Pods that are ready, over all revisions."""
     selector: Annotated[str, StringConstraints(max_length=1024)] = ""
     """Label selector of the pods, for the scale subresource."""
     address: Annotated[str, StringConstraints(max_length=1024)] = ""
@@ -78,3 +83,4 @@ class LLMDeploymentStatus(ApiModel):
         tuple[Condition, ...],
         Field(max_length=16, json_schema_extra=crd(list_type="map", list_map_keys=["type"])),
     ] = ()
+    """Facts about the object, one for each type."""

@@ -1,0 +1,252 @@
+"""What is written, in which order, and what happens when the API server does not take it."""
+
+import pytest
+
+from rocksteady import errors
+from rocksteady.ports import Manifest
+from rocksteady.reconcile.reconciler import REJECTED_SECONDS
+from rocksteady.resources import kinds
+from tests.builders import NAME, NAMESPACE, UID, spec, with_gateway
+from tests.fakes.cluster import FakeCluster, Write
+from tests.fakes.simulation import Simulation
+
+GATEWAY = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "Gateway",
+    "metadata": {"name": "inference", "namespace": NAMESPACE},
+    "spec": {"listeners": [{"name": "http"}]},
+}
+
+
+def refusing(kind: str, image: str = "", why: str = "spec.x: Invalid value") -> FakeCluster:
+    """A cluster that rejects a kind, or only what has this image in it."""
+
+    def refuse(manifest: Manifest) -> str | None:
+        return why if manifest["kind"] == kind and image in str(manifest) else None
+
+    return FakeCluster(refuse=refuse)
+
+
+def select_less(manifest: Manifest) -> None:
+    manifest["spec"]["selector"]["extra"] = "key"
+
+
+async def test_apply__writes_what_pods_need_before_the_pods() -> None:
+    simulation = Simulation()
+    simulation.cluster.put(dict(GATEWAY))
+    simulation.create(spec(routing=with_gateway("inference")))
+    await simulation.reconcile()
+    revision = f"{NAME}-{simulation.front}"
+    assert simulation.cluster.writes == [
+        Write("apply", "ControllerRevision", revision),
+        Write("apply", "Service", revision),
+        Write("apply", "Service", NAME),
+        Write("apply", "NetworkPolicy", NAME),
+        Write("apply", "PodDisruptionBudget", NAME),
+        Write("apply", "Deployment", revision),
+        Write("apply", "HTTPRoute", NAME),
+        Write("status", "LLMDeployment", NAME),
+    ]
+    counted = [(write.verb, write.kind) for write in simulation.cluster.writes]
+    assert simulation.observer.writes == counted
+
+
+async def test_apply__sends_requests_elsewhere_before_it_stops_the_old_pods() -> None:
+    simulation = Simulation()
+    simulation.create(spec("llama:a"))
+    await simulation.settle()
+    old = f"{NAME}-{simulation.stable}"
+    simulation.change(spec("llama:b"))
+    before = len(simulation.cluster.writes)
+    await simulation.settle()
+    writes = simulation.cluster.writes[before:]
+    moved = writes.index(Write("apply", "Service", NAME))
+    promoted = writes.index(Write("status", "LLMDeployment", NAME), moved)
+    stopped = writes.index(Write("delete", "Deployment", old))
+    assert moved < promoted < stopped < writes.index(Write("delete", "Service", old))
+
+
+async def test_apply__replaces_only_what_applying_cannot_mend() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+    before = len(simulation.cluster.writes)
+    simulation.edit_child(kinds.SERVICE, NAME, select_less)
+    simulation.edit_child(
+        kinds.POD_DISRUPTION_BUDGET,
+        NAME,
+        lambda manifest: manifest["spec"].update(maxUnavailable=9),
+    )
+    await simulation.reconcile()
+    assert simulation.cluster.writes[before:] == [
+        Write("replace", "Service", NAME),
+        Write("apply", "PodDisruptionBudget", NAME),
+    ]
+    service = simulation.cluster.objects["Service", NAMESPACE, NAME]
+    assert "extra" not in service["spec"]["selector"]
+    assert simulation.recorder.reasons[-2:] == ["Restored", "Restored"]
+
+
+async def test_apply__a_replacement_that_was_overtaken_is_a_conflict() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+    for name in (NAME, f"{NAME}-{simulation.stable}"):
+        simulation.edit_child(kinds.SERVICE, name, select_less)
+    check = simulation.cluster.on_write
+
+    def edit_the_other() -> None:
+        simulation.cluster.on_write = check
+        simulation.edit_child(
+            kinds.SERVICE, NAME, lambda manifest: manifest["metadata"].update(annotations={})
+        )
+
+    simulation.cluster.on_write = edit_the_other
+    with pytest.raises(errors.Conflict):
+        await simulation.reconcile()
+    await simulation.settle()
+    assert simulation.served() == 1
+
+
+async def test_rejected__is_said_and_the_rest_is_applied_all_the_same() -> None:
+    simulation = Simulation(refusing("Deployment", why="spec.template: Invalid value: 7"))
+    simulation.create(spec())
+    outcome = await simulation.settle()
+    assert simulation.conditions == {
+        "Ready": "False/RejectedByApiServer",
+        "Reconciling": "True/ReplicasStarting",
+        "Stalled": "True/RejectedByApiServer",
+    }
+    assert simulation.message("Stalled") == (
+        f"Deployment {NAME}-{simulation.front}: spec.template: Invalid value: 7. Check"
+        " spec.podTemplate, spec.resources and spec.engine.env."
+    )
+    assert outcome.requeue_after_seconds == REJECTED_SECONDS
+    assert simulation.recorder.reasons == ["RejectedByApiServer"]
+    assert ("PodDisruptionBudget", NAMESPACE, NAME) in simulation.cluster.objects
+    simulation.cluster.refuse = lambda _: None
+    await simulation.settle()
+    assert simulation.condition("Ready") == ("True", "Serving")
+    assert simulation.condition("Stalled") == ("False", "NotStalled")
+
+
+async def test_rejected__in_a_rollout_leaves_the_old_revision_serving() -> None:
+    simulation = Simulation(refusing("Deployment", image="llama:b"))
+    simulation.create(spec("llama:a"))
+    await simulation.settle()
+    simulation.change(spec("llama:b"))
+    await simulation.settle()
+    assert simulation.conditions == {
+        "Ready": "True/Serving",
+        "Reconciling": "True/RollingOut",
+        "Stalled": "True/RejectedByApiServer",
+    }
+    assert simulation.replicas() == {"llama:a": 1}
+    simulation.change(spec("llama:c"))
+    await simulation.settle()
+    assert simulation.replicas() == {"llama:c": 1}
+    assert simulation.condition("Stalled") == ("False", "NotStalled")
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        pytest.param(
+            "spec.template.spec.volumes[0].image: Forbidden",
+            "ImageVolumeUnsupported",
+            id="the volume itself",
+        ),
+        pytest.param("exceeded quota: gpus", "RejectedByApiServer", id="something else"),
+    ],
+)
+async def test_rejected__an_image_volume_is_told_from_the_rest(why: str, reason: str) -> None:
+    simulation = Simulation(refusing("Deployment", why=why))
+    uri = "oci://registry.example.com/smol@sha256:" + "0" * 64
+    simulation.create(spec(model={"name": "smol", "uri": uri}))
+    await simulation.reconcile()
+    assert simulation.condition("Stalled") == ("True", reason)
+    assert why in simulation.message("Stalled")
+
+
+async def test_rejected__a_route_keeps_the_revision_that_it_still_sends_to() -> None:
+    simulation = Simulation(refusing("HTTPRoute", image="never"))
+    simulation.cluster.put(dict(GATEWAY))
+    routing = with_gateway("inference")
+    simulation.create(spec("llama:a", routing=routing))
+    await simulation.settle()
+    first = simulation.stable
+    simulation.cluster.refuse = refusing("HTTPRoute").refuse
+    simulation.change(spec("llama:b", routing=routing))
+    await simulation.settle()
+    assert set(simulation.replicas()) == {"llama:a", "llama:b"}
+    [rule] = simulation.cluster.objects["HTTPRoute", NAMESPACE, NAME]["spec"]["rules"]
+    assert [backend["name"] for backend in rule["backendRefs"]] == [f"{NAME}-{first}"]
+    assert (kinds.SERVICE.kind, NAMESPACE, f"{NAME}-{first}") in simulation.cluster.objects
+    simulation.cluster.refuse = lambda _: None
+    await simulation.settle()
+    assert simulation.replicas() == {"llama:b": 1}
+
+
+async def test_rejected__for_long_does_not_let_old_revisions_pile_up() -> None:
+    simulation = Simulation(refusing("HTTPRoute"))
+    simulation.cluster.put(dict(GATEWAY))
+    for number in range(6):
+        content = spec(f"llama:v{number}", routing=with_gateway("inference"))
+        if number:
+            simulation.change(content)
+        else:
+            simulation.create(content)
+        await simulation.settle()
+    assert simulation.replicas() == {"llama:v5": 1}
+    assert simulation.condition("Stalled") == ("True", "RejectedByApiServer")
+
+
+async def test_prune__leaves_what_is_not_controlled_by_this_very_object() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+    mine = simulation.cluster.objects["Service", NAMESPACE, NAME]["metadata"]["labels"]
+    reference = {"kind": "LLMDeployment", "name": NAME, "uid": UID}
+    for name, owners in {
+        "labelled-only": [],
+        "of-another": [{**reference, "uid": "of another", "controller": True}],
+        "not-controlled": [reference],
+    }.items():
+        simulation.cluster.collects_garbage = False
+        simulation.cluster.put(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {
+                    "name": name,
+                    "namespace": NAMESPACE,
+                    "labels": mine,
+                    "ownerReferences": owners,
+                },
+                "spec": {},
+            }
+        )
+    with simulation.no_writes():
+        await simulation.reconcile()
+
+
+async def test_prune__deletes_the_object_that_was_read_and_no_other() -> None:
+    simulation = Simulation()
+    simulation.create(spec("llama:a"))
+    await simulation.settle()
+    live = await simulation.cluster.get(kinds.SERVICE, NAMESPACE, NAME)
+    assert live is not None
+    await simulation.cluster.delete(kinds.SERVICE, NAMESPACE, NAME, "uid of another")
+    assert await simulation.cluster.get(kinds.SERVICE, NAMESPACE, NAME) == live
+
+
+async def test_apply__a_kind_that_is_not_served_yet_is_a_failure_unless_it_is_optional() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+    simulation.cluster.without = {kinds.POD_DISRUPTION_BUDGET}
+    with simulation.no_writes(), pytest.raises(errors.NotServed):
+        await simulation.reconcile()
+    simulation.cluster.without = {kinds.HTTP_ROUTE, kinds.GATEWAY}
+    await simulation.settle()
+    assert simulation.condition("Ready") == ("True", "Serving")
