@@ -19,7 +19,7 @@ def main() -> None:
 @click.option(
     "--binary",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The static program to put in (coredns, traefik, prometheus; one name only).",
+    help="The static program to put in (of an image made from one; one name only).",
 )
 def build(names: tuple[str, ...], binary: Path | None) -> None:
     """Build what has changed, and print the path of each archive."""

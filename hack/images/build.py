@@ -27,7 +27,7 @@ def ensure(name: str, *, binary: Path | None = None) -> Path:
 
     Args:
         name: One of `hack.images.NAMES`.
-        binary: For coredns, traefik and prometheus: the static program to put in; None takes
+        binary: For one of `PROGRAM_NAMES`: the static program to put in; None takes
             the newest that the local cluster has built.
 
     Returns:

@@ -19,13 +19,13 @@ _HERE = Path(__file__).resolve().parent
 _NOBODY = 65534  # Debian's and Kubernetes' customary user without rights
 _STATIC_C = ("gcc", "-static", "-O2", "-Wall", "-Wextra", "-s")
 
-PROGRAM_NAMES = ("coredns", "traefik", "prometheus")
-NAMES = ("pause", "smollm2-llamacpp", *PROGRAM_NAMES, "rocksteady")
+PROGRAM_NAMES = ("coredns", "traefik", "prometheus", "envoy-gateway")
+NAMES = ("pause", "smollm2-llamacpp", *PROGRAM_NAMES, "envoy", "rocksteady")
 
 
 def reference(name: str) -> str:
-    """Return the full name under which the cluster's manifests find an image."""
-    return f"docker.io/rocksteady/{name}:local"
+    """Return the name under which the cluster's manifests find an image."""
+    return f"rocksteady/{name}:local"
 
 
 class Recipe(Protocol):
@@ -211,12 +211,27 @@ def _demo_model(_binary: Path | None) -> Recipe:
     )
 
 
+def _envoy(_binary: Path | None) -> Recipe:
+    folder = _HERE / "envoy"
+    return PythonRecipe(
+        name="envoy",
+        dockerfile=folder / "Dockerfile",
+        context=folder,
+        inputs=(),
+        locks=(folder / "requirements.lock",),
+        slow_stage="build",
+        with_dependencies=False,
+    )
+
+
 _RECIPES: dict[str, Callable[[Path | None], Recipe]] = {
     "pause": lambda _binary: PauseRecipe(),
     "smollm2-llamacpp": _demo_model,
     "coredns": lambda binary: ProgramRecipe("coredns", binary),
     "traefik": lambda binary: ProgramRecipe("traefik", binary, writable="/tmp"),  # noqa: S108
     "prometheus": lambda binary: ProgramRecipe("prometheus", binary, writable="/prometheus"),
+    "envoy-gateway": lambda binary: ProgramRecipe("envoy-gateway", binary),
+    "envoy": _envoy,
     "rocksteady": _operator,
 }
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from hack.local_cluster import envoy_gateway
 from hack.local_cluster.commands import run
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import write_whole
@@ -17,6 +18,7 @@ from hack.local_cluster.progress import Progress
 from hack.local_cluster.settings import Settings
 from hack.local_cluster.tools import (
     COREDNS,
+    ENVOY_GATEWAY,
     GATEWAY_API_MODULE,
     GATEWAY_API_VERSION,
     PROMETHEUS,
@@ -34,28 +36,33 @@ class Addon:
     """One program that runs in the cluster as a Deployment.
 
     Attributes:
-        tool: What its image is made from; image, manifest and Deployment have the same name.
+        name: Of image, manifest and Deployment.
         namespace: Where its Deployment is.
+        tool: The program that its image is made from; None for one made from packages.
         host_port: Where its port `http` is to be found on this machine; None for nowhere.
     """
 
-    tool: Tool
+    name: str
     namespace: str
+    tool: Tool | None = None
     host_port: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Of image, manifest and Deployment."""
-        return self.tool.name
 
 
 def addons(settings: Settings) -> list[Addon]:
     """Return the add-ons, in the order in which they are installed."""
-    return [
-        Addon(COREDNS, "kube-system"),
-        Addon(TRAEFIK, "traefik", settings.gateway_port),
-        Addon(PROMETHEUS, "monitoring", settings.prometheus_port),
+    chosen = [
+        _made_from(COREDNS, "kube-system"),
+        _made_from(TRAEFIK, "traefik", settings.gateway_port),
+        _made_from(PROMETHEUS, "monitoring", settings.prometheus_port),
     ]
+    if settings.has_envoy_gateway:
+        chosen.append(_made_from(ENVOY_GATEWAY, envoy_gateway.NAMESPACE))
+        chosen.append(Addon("envoy", envoy_gateway.NAMESPACE, host_port=settings.envoy_port))
+    return chosen
+
+
+def _made_from(tool: Tool, namespace: str, host_port: int | None = None) -> Addon:
+    return Addon(tool.name, namespace, tool, host_port)
 
 
 def render(addon: Addon, archive: Path, host_address: str) -> str:
@@ -66,18 +73,33 @@ def render(addon: Addon, archive: Path, host_address: str) -> str:
         archive: Of its image; a changed image has another file name.
         host_address: Address of the machine, or of kind's node, that the port is bound to.
     """
-    documents = load_manifest((_MANIFESTS / f"{addon.name}.yaml").read_text(encoding="utf-8"))
+    documents = load_manifest(_manifest(addon))
     configured = [document for document in documents if document["kind"] == "ConfigMap"]
     inputs = [archive.name, json.dumps(configured, sort_keys=True)]
     stamp = hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:16]
     for document in documents:
-        if document["kind"] != "Deployment":
-            continue
-        template = document["spec"]["template"]
-        template["metadata"].setdefault("annotations", {})[_IMAGE_ANNOTATION] = stamp
-        for container in template["spec"]["containers"]:
-            _set_host_port(container, addon.host_port, host_address)
+        for annotations, containers in _pods(document):
+            annotations[_IMAGE_ANNOTATION] = stamp
+            for container in containers:
+                _set_host_port(container, addon.host_port, host_address)
     return yaml.safe_dump_all(documents, sort_keys=False)
+
+
+def _manifest(addon: Addon) -> str:
+    if addon.tool is ENVOY_GATEWAY:
+        return envoy_gateway.chart_manifest()
+    return (_MANIFESTS / f"{addon.name}.yaml").read_text(encoding="utf-8")
+
+
+def _pods(document: dict[str, Any]) -> Iterator[tuple[dict[str, str], list[dict[str, Any]]]]:
+    """Yield annotations and containers of the pods that an object stands for, if any."""
+    if document["kind"] == "Deployment":
+        template = document["spec"]["template"]
+        yield template["metadata"].setdefault("annotations", {}), template["spec"]["containers"]
+    if document["kind"] == "EnvoyProxy":
+        made = document["spec"]["provider"]["kubernetes"]["envoyDeployment"]
+        patched = made["patch"]["value"]["spec"]["template"]["spec"]
+        yield made["pod"]["annotations"], patched["containers"]
 
 
 def load_manifest(text: str) -> list[dict[str, Any]]:
@@ -160,7 +182,9 @@ class Installer:
             self.forget()
         with progress.step("installing the Gateway API"):
             self.apply("gateway-api", gateway_api_manifest())
-            self.wait_for_gateway_api()
+            if any(addon.tool is ENVOY_GATEWAY for addon in wanted):
+                self.apply("envoy-gateway-crds", envoy_gateway.crds_manifest())
+            self.wait_for_definitions()
         for addon, archive in wanted.items():
             self.apply(addon.name, render(addon, archive, host_address))
         for addon in wanted:
@@ -177,13 +201,10 @@ class Installer:
         }
         return [addon.name for addon in wanted if (addon.namespace, addon.name) not in ready]
 
-    def wait_for_gateway_api(self) -> None:
-        """Wait until the API server serves the Gateway API."""
-        names = [
-            f"crd/{kind}.gateway.networking.k8s.io"
-            for kind in ("gatewayclasses", "gateways", "httproutes")
-        ]
-        run([*self._kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names])
+    def wait_for_definitions(self) -> None:
+        """Wait until the API server serves every kind that is defined."""
+        waiting = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]
+        run([*self._kubectl, *waiting])
 
     def wait_for(self, addon: Addon, timeout_seconds: int = 120) -> None:
         """Wait until the pods of an add-on are up to date and ready.
@@ -191,12 +212,12 @@ class Installer:
         Raises:
             ClusterError: They are not; the message has what the cluster says about them.
         """
-        target = ["-n", addon.namespace, f"deployment/{addon.name}"]
+        target = [f"--timeout={timeout_seconds}s"]
+        target += ["-n", addon.namespace, f"deployment/{addon.name}"]
         try:
-            run(
-                [*self._kubectl, "rollout", "status", f"--timeout={timeout_seconds}s", *target],
-                timeout_seconds=timeout_seconds + 10,
-            )
+            # Envoy's is not made by us but by the Envoy Gateway, a little later.
+            for look in (["wait", "--for=create"], ["rollout", "status"]):
+                run([*self._kubectl, *look, *target], timeout_seconds=timeout_seconds + 10)
         except ClusterError as late:
             pods = run([*self._kubectl, "-n", addon.namespace, "get", "pods,events"])
             raise ClusterError(

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -17,7 +19,7 @@ from hack.local_cluster.node import COMPONENTS
 from hack.local_cluster.node_cluster import NodeCluster
 from hack.local_cluster.paths import cluster_layout
 from hack.local_cluster.progress import Progress
-from hack.local_cluster.settings import Settings, check_ports, load_settings
+from hack.local_cluster.settings import EXTRAS, Settings, check_ports, load_settings
 from hack.local_cluster.tools import KUBERNETES_VERSION, TOOLS, kubernetes
 
 _NOT_RUNNING = 3
@@ -57,6 +59,14 @@ def main() -> None:
 @click.option("--api-port", type=int, default=None, help="Of the API server; 6443.")
 @click.option("--gateway-port", type=int, default=None, help="On 127.0.0.1; 8080.")
 @click.option("--prometheus-port", type=int, default=None, help="On 127.0.0.1; 9090.")
+@click.option("--envoy-port", type=int, default=None, help="Of --with envoy-gateway; 8081.")
+@click.option(
+    "--with",
+    "extras",
+    type=click.Choice(EXTRAS),
+    multiple=True,
+    help="Install this too; kept from then on, until `down --purge`.",
+)
 @click.option(
     "--backend",
     type=click.Choice(["auto", NodeCluster.backend, KindCluster.backend]),
@@ -64,19 +74,12 @@ def main() -> None:
     show_default=True,
     help="kind where Docker and kind are at hand, else processes of this machine.",
 )
-def up(
-    api_port: int | None, gateway_port: int | None, prometheus_port: int | None, backend: str
-) -> None:
+def up(backend: str, extras: tuple[str, ...], **ports: int | None) -> None:
     """Have the cluster run; nothing is done where nothing is to do."""
     cluster = _cluster(backend)
     with _only_one(cluster):
         kept = cluster.settings() or Settings()
-        settings = Settings(
-            api_port=api_port or kept.api_port,
-            gateway_port=gateway_port or kept.gateway_port,
-            prometheus_port=prometheus_port or kept.prometheus_port,
-            backend=cluster.backend,
-        )
+        settings = chosen(kept, extras, cluster.backend, ports)
         check_ports(settings)
         _refuse_other_backend(kept, settings)
         if cluster.is_running(settings):
@@ -85,6 +88,22 @@ def up(
             cluster.up(settings)
             cluster.progress.note("the cluster is up")
     _say_where(cluster, settings)
+
+
+def chosen(
+    kept: Settings, extras: Iterable[str], backend: str, ports: Mapping[str, int | None]
+) -> Settings:
+    """Return the settings to have: what was chosen before, and what is asked for now.
+
+    Args:
+        kept: Of the cluster that is there, or the defaults.
+        extras: To be installed beside those that are.
+        backend: What makes the cluster.
+        ports: By field of `Settings`; None keeps the port.
+    """
+    asked: dict[str, Any] = {name: port for name, port in ports.items() if port}
+    together = tuple(sorted({*kept.extras, *extras}))
+    return replace(kept, **asked, extras=together, backend=backend)
 
 
 def _refuse_other_backend(kept: Settings, wanted: Settings) -> None:
@@ -97,8 +116,8 @@ def _refuse_other_backend(kept: Settings, wanted: Settings) -> None:
 
 def _say_where(cluster: Cluster, settings: Settings) -> None:
     click.echo(f"{'kubeconfig':26}{cluster.layout.kubeconfig}")
-    click.echo(f"{'gateway':26}http://127.0.0.1:{settings.gateway_port}")
-    click.echo(f"{'prometheus':26}http://127.0.0.1:{settings.prometheus_port}")
+    for port in settings.served_ports():
+        click.echo(f"{port.owner:26}http://127.0.0.1:{port.number}")
 
 
 @main.command()
@@ -168,13 +187,17 @@ def kubeconfig() -> None:
 
 
 @main.command()
-@click.argument("part", type=click.Choice(["gateway", "prometheus"]))
+@click.argument("part", type=click.Choice(["gateway", "prometheus", *EXTRAS]))
 def address(part: str) -> None:
     """Print where a part of the cluster answers on this machine."""
     settings = _cluster().settings()
     if settings is None:
         raise ClusterError("there is no cluster: run `python -m hack.local_cluster up` first")
-    ports = {"gateway": settings.gateway_port, "prometheus": settings.prometheus_port}
+    ports = {port.owner: port.number for port in settings.served_ports()}
+    if part not in ports:
+        raise ClusterError(
+            f"{part} is not installed: run `python -m hack.local_cluster up --with {part}` first"
+        )
     click.echo(f"http://127.0.0.1:{ports[part]}")
 
 

@@ -13,7 +13,7 @@ from hack.local_cluster.files import write_whole
 from hack.local_cluster.paths import RUNTIME_DIRECTORY, Layout
 from hack.local_cluster.processes import start_ticks, terminate
 
-PAUSE_IMAGE = "docker.io/rocksteady/pause:local"
+PAUSE_IMAGE = "rocksteady/pause:local"
 _NAMESPACE = "k8s.io"
 # Two places that the kubelet uses whatever its configuration says.
 _CONTAINER_LOGS = Path("/var/log/containers")

@@ -107,11 +107,11 @@ def _killed_up(seconds: float) -> Callable[[NodeCluster], None]:
 
 
 def _check_serving(settings: Settings) -> None:
-    """Refuse a cluster whose gateway or Prometheus does not answer as it should."""
-    prometheus = f"http://127.0.0.1:{settings.prometheus_port}/-/ready"
-    gateway = f"http://127.0.0.1:{settings.gateway_port}/no-such-route"
-    if (answers := (_status(gateway), _status(prometheus))) != (404, 200):
-        raise ClusterError(f"gateway and Prometheus answered {answers}, not 404 and 200")
+    """Refuse a cluster whose gateways or Prometheus do not answer as they should."""
+    for port in settings.served_ports():
+        path, wanted = ("/-/ready", 200) if port.owner == "prometheus" else ("/no-such-route", 404)
+        if (answer := _status(f"http://127.0.0.1:{port.number}{path}")) != wanted:
+            raise ClusterError(f"{port.owner} answered {answer}, not {wanted}")
 
 
 def _status(url: str) -> int:

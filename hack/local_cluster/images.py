@@ -24,4 +24,5 @@ def ensure_archive(name: str, program: Path | None = None) -> Path:
 
 def ensure_addon_archive(addon: Addon, progress: Progress | None = None) -> Path:
     """Return the archive of an add-on's image; its program is compiled when missing."""
-    return ensure_archive(addon.name, ensure_binary(addon.tool, addon.name, progress))
+    program = ensure_binary(addon.tool, addon.name, progress) if addon.tool else None
+    return ensure_archive(addon.name, program)

@@ -42,9 +42,11 @@ def kind_config(text: str, settings: Settings, layout: Layout) -> dict[str, Any]
     config: dict[str, Any] = yaml.safe_load(text)
     config["networking"]["apiServerPort"] = settings.api_port
     node = config["nodes"][0]
-    ports = (settings.gateway_port, settings.prometheus_port)
-    for mapping, port in zip(node["extraPortMappings"], ports, strict=True):
-        mapping.update(containerPort=port, hostPort=port)
+    mapping = node["extraPortMappings"][0]
+    node["extraPortMappings"] = [
+        {**mapping, "containerPort": port.number, "hostPort": port.number}
+        for port in settings.served_ports()
+    ]
     policy = layout.config / "audit-policy.yaml"
     node["extraMounts"] = [
         {"hostPath": str(policy), "containerPath": _AUDIT_POLICY, "readOnly": True},

@@ -216,16 +216,13 @@ class NodeCluster:
         return f"the node did not get ready within {_NODE_READY_SECONDS} s; {tails}"
 
     def _reachable(self, settings: Settings) -> bool:
-        return all(map(_answers, (settings.gateway_port, settings.prometheus_port)))
+        return all(_answers(port.number) for port in settings.served_ports())
 
     def _wait_until_reachable(self, settings: Settings) -> None:
         wait_until(
             lambda: self._reachable(settings),
             _REACHABLE_SECONDS,
-            lambda: (
-                f"nothing answers at 127.0.0.1:{settings.gateway_port} (gateway) or "
-                f"127.0.0.1:{settings.prometheus_port} (Prometheus): does a firewall drop it?"
-            ),
+            lambda: _unanswered(settings),
         )
 
     def down(self) -> None:
@@ -280,6 +277,15 @@ def stale_pods(pods: Iterable[dict[str, Any]], since_seconds: float) -> list[str
         if (running := container.get("state", {}).get("running"))
         and datetime.fromisoformat(running["startedAt"]).timestamp() < int(since_seconds)
     ]
+
+
+def _unanswered(settings: Settings) -> str:
+    silent = [
+        f"127.0.0.1:{port.number} ({port.owner})"
+        for port in settings.served_ports()
+        if not _answers(port.number)
+    ]
+    return f"nothing answers at {' and '.join(silent)}: does a firewall drop it?"
 
 
 def _answers(port: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hack.local_cluster import cgroups, network
+from hack.local_cluster.addons import addons
 from hack.local_cluster.commands import run
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.go_build import binary_path, require_go
@@ -14,7 +15,7 @@ from hack.local_cluster.paths import Layout
 from hack.local_cluster.processes import Processes
 from hack.local_cluster.progress import Progress
 from hack.local_cluster.settings import HostPort, Settings
-from hack.local_cluster.tools import COREDNS, ETCD, PROMETHEUS, TRAEFIK, kubernetes
+from hack.local_cluster.tools import ETCD, kubernetes
 
 # Program to the Debian package that brings it.
 _PACKAGES = {
@@ -47,7 +48,7 @@ def check(layout: Layout, settings: Settings, processes: Processes, progress: Pr
         )
     cgroups.check()
     _check_overlay()
-    cold = not _all_built()
+    cold = not _all_built(settings)
     if cold:
         require_go()
     _check_disk(layout, _COLD_BYTES if cold else _WARM_BYTES)
@@ -56,8 +57,8 @@ def check(layout: Layout, settings: Settings, processes: Processes, progress: Pr
     check_ports_free([port for port in settings.host_ports() if not processes.record(port.owner)])
 
 
-def _all_built() -> bool:
-    tools = (ETCD, kubernetes(), COREDNS, TRAEFIK, PROMETHEUS)
+def _all_built(settings: Settings) -> bool:
+    tools = [ETCD, kubernetes(), *(addon.tool for addon in addons(settings) if addon.tool)]
     return all(binary_path(tool, name).exists() for tool in tools for name in tool.packages)
 
 

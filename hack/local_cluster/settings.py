@@ -1,7 +1,7 @@
 """What a cluster was made with: ports, addresses, versions."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from hack.local_cluster.errors import ClusterError
@@ -19,6 +19,9 @@ NODE_ADDRESS = "10.213.0.1"
 SERVICE_RANGE = "10.214.0.0/16"
 API_SERVICE_ADDRESS = "10.214.0.1"
 DNS_ADDRESS = "10.214.0.10"
+ENVOY_GATEWAY_EXTRA = "envoy-gateway"
+# What `up --with` offers.
+EXTRAS = (ENVOY_GATEWAY_EXTRA,)
 # Not etcd's own 2379 and 2380: Debian's etcd package starts a server there.
 ETCD_PORT = 12379
 ETCD_PEER_PORT = 12380
@@ -47,6 +50,8 @@ class Settings:
         api_port: Of the API server, on this machine.
         gateway_port: Where the gateway takes requests, on 127.0.0.1 only.
         prometheus_port: Where Prometheus answers, on 127.0.0.1 only.
+        envoy_port: Where the Envoy Gateway takes requests, on 127.0.0.1 only, if it is chosen.
+        extras: What is installed beside the rest; of `EXTRAS`, sorted.
         kubernetes_version: Of the control plane and the node.
         layout_version: Of the data.
         backend: `node` for processes of this machine, `kind` for a cluster by kind.
@@ -55,16 +60,32 @@ class Settings:
     api_port: int = 6443
     gateway_port: int = 8080
     prometheus_port: int = 9090
+    envoy_port: int = 8081
+    extras: tuple[str, ...] = ()
     kubernetes_version: str = KUBERNETES_VERSION
     layout_version: int = LAYOUT_VERSION
     backend: str = "node"
+
+    @property
+    def has_envoy_gateway(self) -> bool:
+        """Whether the Envoy Gateway is installed beside Traefik."""
+        return ENVOY_GATEWAY_EXTRA in self.extras
+
+    def served_ports(self) -> list[HostPort]:
+        """Return the ports of this machine behind which pods answer."""
+        ports = [
+            HostPort(self.gateway_port, "gateway", "--gateway-port"),
+            HostPort(self.prometheus_port, "prometheus", "--prometheus-port"),
+        ]
+        if self.has_envoy_gateway:
+            ports.append(HostPort(self.envoy_port, ENVOY_GATEWAY_EXTRA, "--envoy-port"))
+        return ports
 
     def host_ports(self) -> list[HostPort]:
         """Return every TCP port of this machine that the node takes."""
         return [
             HostPort(self.api_port, "kube-apiserver", "--api-port"),
-            HostPort(self.gateway_port, "gateway", "--gateway-port"),
-            HostPort(self.prometheus_port, "prometheus", "--prometheus-port"),
+            *self.served_ports(),
             HostPort(ETCD_PORT, "etcd"),
             HostPort(ETCD_PEER_PORT, "etcd"),
             HostPort(10248, "kubelet"),
@@ -83,7 +104,8 @@ def load_settings(path: Path) -> Settings | None:
         None when there is no cluster, or its file cannot be read as one.
     """
     try:
-        return Settings(**json.loads(path.read_text(encoding="utf-8")))
+        kept = Settings(**json.loads(path.read_text(encoding="utf-8")))
+        return replace(kept, extras=tuple(kept.extras))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
         return None
 
@@ -112,6 +134,6 @@ def check_ports(settings: Settings) -> None:
         if port.number in seen:
             raise ClusterError(
                 f"port {port.number} is wanted by both {seen[port.number]} and {port.owner}: "
-                "choose another by --api-port, --gateway-port or --prometheus-port"
+                "choose another by --api-port, --gateway-port, --prometheus-port or --envoy-port"
             )
         seen[port.number] = port.owner

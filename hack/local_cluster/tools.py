@@ -7,6 +7,7 @@ KUBERNETES_VERSION = "1.34.4"
 # The versions served as modules whose API servers are tried by `make test-extended`.
 KUBERNETES_VERSIONS = ("1.32.13", KUBERNETES_VERSION, "1.37.2")
 GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
+# The one that Envoy Gateway 1.9 asks for; Traefik 3.6, made for 1.4, serves it as well.
 GATEWAY_API_VERSION = "1.6.1"
 
 KUBERNETES_PROGRAMS = (
@@ -83,6 +84,12 @@ PROMETHEUS = _single(
     "github.com/prometheus/prometheus/cmd/prometheus",
     "github.com/prometheus/common/version.Version",
 )
+ENVOY_GATEWAY = _single(
+    "envoy-gateway",
+    "1.9.1",
+    "github.com/envoyproxy/gateway/cmd/envoy-gateway",
+    "github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion",
+)
 HELM = _single(
     "helm",
     "3.22.0",
@@ -91,5 +98,8 @@ HELM = _single(
 )
 
 TOOLS = MappingProxyType(
-    {tool.name: tool for tool in (ETCD, kubernetes(), COREDNS, TRAEFIK, PROMETHEUS, HELM)}
+    {
+        tool.name: tool
+        for tool in (ETCD, kubernetes(), COREDNS, TRAEFIK, PROMETHEUS, ENVOY_GATEWAY, HELM)
+    }
 )

@@ -103,7 +103,8 @@ class KubernetesCluster:
                 return []
             raise
         return [
-            {"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in answer["items"]
+            {"apiVersion": kind.api_version, "kind": kind.kind, **item}
+            for item in answer.get("items") or ()
         ]
 
     async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
@@ -199,8 +200,7 @@ class KubernetesCluster:
             self._on_request(verb, kind.plural, status)
         if status >= 400:
             raise _error_type(status, content)(f"{doing}: {status}: {_reason(content)}", status)
-        answer: Manifest = json.loads(content)
-        return answer
+        return _object(content, doing, status)
 
 
 def _path(kind: Kind, namespace: str | None, name: str) -> str:
@@ -209,10 +209,22 @@ def _path(kind: Kind, namespace: str | None, name: str) -> str:
     return f"{root}{scope}/{kind.plural}" + (f"/{name}" if name else "")
 
 
+def _object(content: bytes, doing: str, status: int) -> Manifest:
+    """The object of an answer; whoever answers something else is no API server."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict):
+        return answer
+    text = content[:200].decode(errors="replace")
+    raise errors.ClusterError(f"{doing}: {status}: the answer is not an object: {text}", status)
+
+
 def _error_type(status: int, content: bytes) -> type[errors.ClusterError]:
     """A 404 names the object that is missing; without a name it is the kind that is missing."""
     if status == HTTPStatus.NOT_FOUND:
-        named = _status(content).get("details", {}).get("name")
+        named = (_status(content).get("details") or {}).get("name")
         return errors.NotFound if named else errors.NotServed
     return _ERRORS.get(status, errors.ClusterError)
 

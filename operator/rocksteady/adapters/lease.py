@@ -107,10 +107,11 @@ class Elector:
             return
         self._renewed_at = None
         try:
-            lease = await self._get()
-            if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
-                spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._store.replace(LEASE, {**lease, "spec": spec})
+            async with asyncio.timeout(CALL_TIMEOUT_SECONDS):
+                lease = await self._get()
+                if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
+                    spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+                    await self._store.replace(LEASE, {**lease, "spec": spec})
         except (errors.ClusterError, TimeoutError):
             return  # it will expire
 

@@ -19,7 +19,8 @@ from rocksteady.resources.kinds import LLM_DEPLOYMENT, Kind
 SERVER_TIMEOUT_SECONDS: Final = 240
 """How long the API server keeps one watch open: its reconnection is the watch's heartbeat."""
 
-_EXIT_SECONDS: Final = 5
+_EXIT_SECONDS: Final = 8
+"""Kopf gives requests that hang 5 s, and only those: with open watches it ends at once."""
 
 Login = Callable[[], kopf.ConnectionInfo | kopf.AiohttpSession]
 Enqueue = Callable[[Key], None]
@@ -29,7 +30,8 @@ Enqueue = Callable[[Key], None]
 class Backoffs:
     """Delays after failed requests, about five minutes in all, anew for each request.
 
-    After them the process ends and Kubernetes starts it again.
+    After them an answer that is an error ends the thread. While nothing listens at all Kopf begins
+    anew for as long as it takes; the age of the pulse tells.
     """
 
     seconds: tuple[float, ...] = field(default=(1, 1, 2, 3, 5, 8, 13, 21, *(30,) * 8))

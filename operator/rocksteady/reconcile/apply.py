@@ -87,7 +87,8 @@ async def _rehearse(
         except errors.Invalid as error:
             findings[revision_of(manifest)] = _rejection(manifest, str(error))
         else:
-            if differs(manifest, answer):
+            # What admission adds is no reason to refuse; that something is missing is.
+            if differs(manifest, answer) and not has_foreign_entries(manifest, answer):
                 findings[revision_of(manifest)] = _rejection(manifest, _DROPPED)
     return next(iter(findings.values()), None), set(findings)
 

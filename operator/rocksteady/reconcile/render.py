@@ -86,6 +86,7 @@ def _new_revision(snapshot: Snapshot, revision: str, settings: Settings) -> Mani
         "template": build_pod_template(_with_frozen_env(spec, copy_name), context),
         "startupSeconds": spec.engine.startup_timeout_seconds,
         "configuration": _configuration(spec, snapshot.frozen),
+        "fetches": egress_needed(spec),
     }
     return workload.build_revision(snapshot.owner, revision, max(numbers, default=0) + 1, data)
 
@@ -129,11 +130,20 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     ]
     if deployment is None:
         return manifests
-    fetches = egress_needed(deployment.spec)
-    manifests.append(
-        network.build_network_policy(owner, settings.client_namespaces, fetches=fetches)
-    )
     gateway = deployment.spec.routing.gateway
+    access = network.Access(
+        client_namespaces=settings.client_namespaces,
+        behind_gateway=gateway is not None,
+        fetches=egress_needed(deployment.spec) or _fetching(snapshot, plan),
+    )
+    manifests.append(network.build_network_policy(owner, access))
     if gateway is not None:
         manifests.append(network.build_route(owner, gateway, plan.front))
     return manifests
+
+
+def _fetching(snapshot: Snapshot, plan: Plan) -> bool:
+    """True when a revision that runs fetches its model: its pods may start anew at any time."""
+    recorded = snapshot.live.by_revision(kinds.CONTROLLER_REVISION)
+    running = (recorded[revision] for revision in plan.running if revision in recorded)
+    return any(record["data"].get("fetches") for record in running)

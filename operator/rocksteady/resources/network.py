@@ -1,6 +1,7 @@
 """Who may talk to the model servers, and to whom they may talk: HTTPRoute and NetworkPolicy."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from rocksteady import conventions
@@ -12,6 +13,7 @@ from rocksteady.resources.owned import Owner, owned_manifest
 FULL_WEIGHT: Final = 100
 _DNS_PORT: Final = 53
 _HTTPS_PORT: Final = 443
+_NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 def build_route(owner: Owner, gateway: GatewayRouting, revision: str) -> dict[str, Any]:
@@ -48,26 +50,31 @@ def build_route(owner: Owner, gateway: GatewayRouting, revision: str) -> dict[st
     return owned_manifest(owner, kinds.HTTP_ROUTE, owner.name, {"spec": spec})
 
 
-def build_network_policy(
-    owner: Owner, client_namespaces: Sequence[str], *, fetches: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Access:
+    """Who may connect to the model servers, and whether they may connect to others.
+
+    Attributes:
+        client_namespaces: Namespaces of gateway, Prometheus and operator; empty: they are not
+            known, and every namespace may connect.
+        behind_gateway: True when users come through a gateway; else pods of the LLMDeployment's own
+            namespace may connect, since its Service is for them.
+        fetches: True when the pods fetch their model over the network.
+    """
+
+    client_namespaces: Sequence[str]
+    behind_gateway: bool
+    fetches: bool
+
+
+def build_network_policy(owner: Owner, access: Access) -> dict[str, Any]:
     """The NetworkPolicy of the model servers.
 
-    Args:
-        owner: The LLMDeployment.
-        client_namespaces: Namespaces of gateway, Prometheus and operator, which may connect beside
-            the pods of the LLMDeployment's own namespace; empty: every namespace may.
-        fetches: True when the pods fetch their model over the network: DNS and port 443 stay open;
-            otherwise no connection may leave them.
+    Evaluations of the same LLMDeployment may always connect. Pods that fetch may reach DNS and port
+    443; the others may reach nothing.
     """
-    name_label = "kubernetes.io/metadata.name"
-    peers: list[dict[str, Any]] = [{"namespaceSelector": {}}]
-    if client_namespaces:
-        allowed = sorted({owner.namespace, *client_namespaces})
-        selector = {"key": name_label, "operator": "In", "values": allowed}
-        peers = [{"namespaceSelector": {"matchExpressions": [selector]}}]
     egress: list[dict[str, Any]] = []
-    if fetches:
+    if access.fetches:
         dns = [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]
         egress = [{"ports": dns}, {"ports": [{"protocol": "TCP", "port": _HTTPS_PORT}]}]
     port = {"protocol": "TCP", "port": conventions.MODEL_SERVER_PORT_NAME}
@@ -75,8 +82,21 @@ def build_network_policy(
         "spec": {
             "podSelector": {"matchLabels": server_selector(owner.name)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": peers, "ports": [port]}],
+            "ingress": [{"from": _clients(owner, access), "ports": [port]}],
             "egress": egress,
         }
     }
     return owned_manifest(owner, kinds.NETWORK_POLICY, owner.name, body)
+
+
+def _clients(owner: Owner, access: Access) -> list[dict[str, Any]]:
+    """Who may connect, as peers of a NetworkPolicy."""
+    if not access.client_namespaces:
+        return [{"namespaceSelector": {}}]
+    named = {"key": _NAMESPACE_LABEL, "operator": "In", "values": sorted(access.client_namespaces)}
+    evaluations = {
+        conventions.LABEL_LLMDEPLOYMENT: owner.name,
+        conventions.LABEL_COMPONENT: conventions.COMPONENT_EVALUATION,
+    }
+    neighbours = {"matchLabels": evaluations} if access.behind_gateway else {}
+    return [{"namespaceSelector": {"matchExpressions": [named]}}, {"podSelector": neighbours}]

@@ -18,8 +18,8 @@ def telemetry() -> Telemetry:
     return Telemetry(CollectorRegistry())
 
 
-def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
-    return telemetry.registry.get_sample_value(name, labels)
+def value(telemetry: Telemetry, metric: str, /, **labels: str) -> float | None:
+    return telemetry.registry.get_sample_value(metric, labels)
 
 
 def condition(telemetry: Telemetry, key: Key, type_: str, status: str) -> float | None:
@@ -94,11 +94,6 @@ def test_leader_and_watches__are_shown(telemetry: Telemetry) -> None:
     assert value(telemetry, name, resource="pods") == 1700000000.5
     telemetry.leads(leads=False)
     assert value(telemetry, "rocksteady_leader") == 0
-
-
-@pytest.fixture
-def _logging_as_before() -> None:
-    """The loggers of other tests are put back."""
 
 
 def test_configure_logging__writes_json_lines_of_ours_and_of_libraries(

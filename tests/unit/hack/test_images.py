@@ -54,7 +54,7 @@ class FileRecipe:
 
     def compose(self, builder: Builder, workspace: Path) -> Build:
         del builder
-        return Build("docker.io/rocksteady/pause:local", workspace / "Dockerfile", workspace)
+        return Build("rocksteady/pause:local", workspace / "Dockerfile", workspace)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_ensure__builds_once_while_nothing_changes(
     first = ensure("pause")
     os.utime(source, (1, 1))
     assert ensure("pause") == first
-    assert first.read_text() == "docker.io/rocksteady/pause:local"
+    assert first.read_text() == "rocksteady/pause:local"
     assert len(recording.builds) == 1
 
 
@@ -179,7 +179,7 @@ def test_program_recipe__context_has_the_program_under_its_own_name_and_an_empty
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     build = recipe("prometheus", program).compose(recording, workspace)
-    assert build.reference == "docker.io/rocksteady/prometheus:local"
+    assert build.reference == "rocksteady/prometheus:local"
     assert sorted(path.name for path in build.context.iterdir()) == [
         "Dockerfile",
         "empty",

@@ -12,6 +12,8 @@ from tests.builders import NAME, NAMESPACE, UID, A
 from tests.fakes.cluster import FakeCluster, copy
 
 MARK = conventions.ANNOTATION_APPLIED
+CLOSED = network.Access((), behind_gateway=True, fetches=False)
+FETCHING = network.Access(("gateways",), behind_gateway=False, fetches=True)
 OWNER = Owner(NAMESPACE, NAME, UID)
 
 
@@ -183,11 +185,11 @@ def template(container: dict[str, Any]) -> dict[str, Any]:
         pytest.param(workload.build_front_service(OWNER, A), id="Service"),
         pytest.param(workload.build_disruption_budget(OWNER), id="PodDisruptionBudget"),
         pytest.param(
-            network.build_network_policy(OWNER, (), fetches=False),
+            network.build_network_policy(OWNER, CLOSED),
             id="NetworkPolicy without egress",
         ),
         pytest.param(
-            network.build_network_policy(OWNER, ("gateways",), fetches=True),
+            network.build_network_policy(OWNER, FETCHING),
             id="NetworkPolicy with egress",
         ),
         pytest.param(

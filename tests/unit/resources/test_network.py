@@ -50,9 +50,9 @@ def test_build_route__takes_over_what_the_spec_says_of_the_route() -> None:
     assert rule["timeouts"] == {"request": "30s"}
 
 
-def policy(*namespaces: str, fetches: bool = False) -> dict[str, Any]:
-    manifest = network.build_network_policy(OWNER, namespaces, fetches=fetches)
-    content: dict[str, Any] = manifest["spec"]
+def policy(*namespaces: str, fetches: bool = False, behind_gateway: bool = True) -> dict[str, Any]:
+    access = network.Access(namespaces, behind_gateway=behind_gateway, fetches=fetches)
+    content: dict[str, Any] = network.build_network_policy(OWNER, access)["spec"]
     return content
 
 
@@ -66,21 +66,36 @@ def test_build_network_policy__covers_the_model_servers_only() -> None:
     assert policy()["policyTypes"] == ["Ingress", "Egress"]
 
 
-def test_build_network_policy__lets_named_namespaces_and_its_own_in() -> None:
-    [rule] = policy("traefik", "monitoring")["ingress"]
-    assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
-    [peer] = rule["from"]
-    assert peer == {
-        "namespaceSelector": {
-            "matchExpressions": [
-                {
-                    "key": "kubernetes.io/metadata.name",
-                    "operator": "In",
-                    "values": ["demo", "monitoring", "traefik"],
+@pytest.mark.parametrize(
+    ("behind_gateway", "neighbours"),
+    [
+        pytest.param(
+            True,
+            {
+                "matchLabels": {
+                    "rocksteady.dev/llmdeployment": "chat",
+                    "app.kubernetes.io/component": "evaluation",
                 }
-            ]
-        }
+            },
+            id="behind a gateway, of its own namespace only its evaluations",
+        ),
+        pytest.param(False, {}, id="without a gateway, every pod of its own namespace"),
+    ],
+)
+def test_build_network_policy__lets_the_named_namespaces_in_and(
+    *, behind_gateway: bool, neighbours: dict[str, Any]
+) -> None:
+    [rule] = policy("traefik", "monitoring", behind_gateway=behind_gateway)["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
+    named = {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": ["monitoring", "traefik"],
     }
+    assert rule["from"] == [
+        {"namespaceSelector": {"matchExpressions": [named]}},
+        {"podSelector": neighbours},
+    ]
 
 
 def test_build_network_policy__lets_every_namespace_in_when_none_is_named() -> None:
