@@ -19,8 +19,9 @@ from rocksteady.resources.kinds import LLM_DEPLOYMENT, Kind
 SERVER_TIMEOUT_SECONDS: Final = 240
 """How long the API server keeps one watch open: its reconnection is the watch's heartbeat."""
 
-_EXIT_SECONDS: Final = 8
-"""Kopf gives requests that hang 5 s, and only those: with open watches it ends at once."""
+_GRACE_SECONDS: Final = 1.0
+"""How long requests may go on once Kopf ends."""
+_EXIT_SECONDS: Final = 5
 
 Login = Callable[[], kopf.ConnectionInfo | kopf.AiohttpSession]
 Enqueue = Callable[[Key], None]
@@ -149,11 +150,40 @@ class WatchThread:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._started.set()
-        await kopf.operator(
-            registry=build_registry(self._enqueue, self._login, self.kinds),
-            settings=build_settings(self.kinds),
-            clusterwide=True,
-            # Else Kopf asks who runs it, and a container's user has no name.
-            identity=conventions.MANAGED_BY,  # type: ignore[arg-type]
-            stop_flag=self._stop,
-        )
+        registry = build_registry(self._enqueue, self._login, self.kinds)
+        breaker = asyncio.create_task(_break_off(_end_of(registry), asyncio.current_task()))
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=build_settings(self.kinds),
+                clusterwide=True,
+                # Else Kopf asks who runs it, and a container's user has no name.
+                identity=conventions.MANAGED_BY,  # type: ignore[arg-type]
+                stop_flag=self._stop,
+            )
+        finally:
+            breaker.cancel()
+
+
+def _end_of(registry: kopf.OperatorRegistry) -> asyncio.Event:
+    """Is set when Kopf ends, for whatever reason."""
+    ending = asyncio.Event()
+
+    @kopf.on.cleanup(registry=registry)
+    async def notice(**_: Any) -> None:
+        ending.set()
+
+    return ending
+
+
+async def _break_off(ending: asyncio.Event, operator: asyncio.Task[Any] | None) -> None:
+    """Cancel what is left when Kopf ends, until nothing is.
+
+    Kopf 1.45 cancels it once and then waits for as long as it takes. A watch that is being opened
+    takes that for a pause and goes on, so that a dead operator would look alive.
+    """
+    await ending.wait()
+    while True:
+        await asyncio.sleep(_GRACE_SECONDS)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), operator}:
+            task.cancel()

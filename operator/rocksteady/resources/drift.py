@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from rocksteady import conventions
+from rocksteady.api.quantity import parse_quantity
 from rocksteady.resources.merge import MERGE_KEYS
 
 _EXACT: Final = frozenset({"selector", "podSelector", "namespaceSelector", "matchLabels"})
@@ -17,23 +18,6 @@ _EXACT: Final = frozenset({"selector", "podSelector", "namespaceSelector", "matc
 
 _KEYED_LISTS: Final = frozenset({*MERGE_KEYS, "ownerReferences"})
 """Lists that applying merges by element: what somebody else added to them stays."""
-
-_SUFFIXES: Final = {
-    "m": Decimal("0.001"),
-    "": Decimal(1),
-    "k": Decimal(1000),
-    "M": Decimal(1000) ** 2,
-    "G": Decimal(1000) ** 3,
-    "T": Decimal(1000) ** 4,
-    "P": Decimal(1000) ** 5,
-    "E": Decimal(1000) ** 6,
-    "Ki": Decimal(1024),
-    "Mi": Decimal(1024) ** 2,
-    "Gi": Decimal(1024) ** 3,
-    "Ti": Decimal(1024) ** 4,
-    "Pi": Decimal(1024) ** 5,
-    "Ei": Decimal(1024) ** 6,
-}
 
 
 def differs(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
@@ -102,9 +86,7 @@ def _quantity(value: Any) -> Decimal | None:
     """Size of a Kubernetes quantity, which the API server rewrites; None when it is none."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    text = str(value)
-    digits = text.rstrip("".join(_SUFFIXES))
     try:
-        return Decimal(digits) * _SUFFIXES[text[len(digits) :]]
-    except (InvalidOperation, KeyError):
+        return parse_quantity(value)
+    except InvalidOperation:
         return None
