@@ -25,7 +25,7 @@ test: setup ## Run all test tiers on a local cluster; TIERS="unit golden" runs s
 	@hack/test.sh $(TIERS) -- $(ARGS)
 
 .PHONY: test-extended
-test-extended: setup ## Run what is too slow for every change: other Kubernetes versions.
+test-extended: setup ## Other Kubernetes versions, Envoy Gateway, repair of a broken cluster: slow.
 	@hack/test-extended.sh
 
 .PHONY: check

@@ -20,7 +20,7 @@ echo "installing the CRDs and the chart"
 "$kubectl" wait --for=condition=Established crd/llmdeployments.rocksteady.dev --timeout=30s >/dev/null
 "$helm" upgrade --install rocksteady charts/rocksteady \
   --namespace rocksteady-system --create-namespace --skip-crds \
-  --set clientNamespaces="{traefik,monitoring}" \
+  --set clientNamespaces="{traefik,envoy-gateway-system,monitoring}" \
   --set image.tag=local --set image.pullPolicy=Never --set-string podAnnotations.image="$digest" \
   --wait --timeout 120s >/dev/null
 "$kubectl" -n rocksteady-system get deployment rocksteady

@@ -17,4 +17,4 @@ case " ${tiers[*]} " in
     ;;
 esac
 expression=$(printf ' or %s' "${tiers[@]}")
-exec .venv/bin/pytest -m "${expression# or }" "$@"
+exec .venv/bin/pytest -m "(${expression# or }) and not extended" "$@"

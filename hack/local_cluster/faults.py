@@ -29,6 +29,7 @@ from hack.local_cluster.settings import BRIDGE, Settings
 
 _COMMAND = [sys.executable, "-m", "hack.local_cluster"]
 _LONGEST_UP_SECONDS = 12.0
+NOTHING_LEFT = "after a last kill and `down`, nothing was left."
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def main(seed: int, kills: int) -> None:
     _kill_components(cluster)
     _command("down")
     _check_gone(cluster)
-    click.echo("\nafter a last kill and `down`, nothing was left.")
+    click.echo(f"\n{NOTHING_LEFT}")
 
 
 def _command(name: str) -> None:

@@ -17,10 +17,11 @@ from hack.local_cluster.go_build import ensure_binary
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.processes import Processes
 from hack.local_cluster.tools import kubernetes
+from tests.apiserver.conftest import VERSIONS
 from tests.kubectl import Kubectl, Manifest, condition, wait_until
 from tests.operator_process import DeploymentController, OperatorProcess, running_operator
 
-VERSION = "1.34.4"
+VERSION = VERSIONS[0]
 NAMESPACE = "default"
 OWNED = "controllerrevisions,configmaps,services,networkpolicies,poddisruptionbudgets,deployments"
 REPOSITORY = Path(__file__).parents[2]

@@ -48,7 +48,7 @@ async def api(server: ScriptedServer) -> AsyncIterator[client.ApiClient]:
     configuration.api_key = {"BearerToken": "Bearer planted"}
     connected = client.ApiClient(configuration)
     yield connected
-    await connected.close()
+    await connected.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -386,7 +386,7 @@ async def test_nobody_listens__is_a_failure(call: Call, doing: str) -> None:
             with pytest.raises(errors.ClusterError, match=f"while doing {doing}: .*Connect"):
                 await call(KubernetesCluster(api))
         finally:
-            await api.close()
+            await api.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("call", "doing"), CALLS)
@@ -476,7 +476,7 @@ async def test_connect__reads_a_kubeconfig(tmp_path: Path) -> None:
         assert endpoint.authorization_of(api) == "Bearer planted"
         assert endpoint.ssl_context_of(api).verify_mode.name == "CERT_REQUIRED"
     finally:
-        await api.close()
+        await api.close()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(

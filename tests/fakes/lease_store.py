@@ -25,6 +25,7 @@ class LeaseStore:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         await self._answer(kind)
+        assert (namespace, name) == ("system", "leader")
         found = self.lease
         await asyncio.sleep(self.delay_seconds)
         return None if found is None else self._copy(found)

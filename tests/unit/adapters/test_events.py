@@ -97,7 +97,7 @@ async def test_record__a_failure_does_not_stop_the_others() -> None:
 async def test_record__does_not_hide_that_the_lease_was_lost() -> None:
     class Standby(FakeCluster):
         async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
-            raise errors.NotLeader("lost")
+            raise errors.NotLeader(f"no {kind.kind} about {manifest['reason']}: the Lease is lost")
 
     with pytest.raises(errors.NotLeader):
         await EventRecorder(Standby(), FakeClock()).record(chat(), [SERVING])

@@ -1,4 +1,4 @@
-"""Leader election: one writes at a time, whatever the network and the clocks do. Time is virtual."""
+"""Leader election: one writes at a time, whatever network and clocks do. Time is virtual."""
 
 import asyncio
 import random

@@ -129,8 +129,8 @@ def test_recipe__every_listed_name_has_one() -> None:
     assert set(recipes._RECIPES) == set(NAMES)
 
 
-def test_recipe__operator_and_demo_model_see_all_that_their_dockerfiles_copy() -> None:
-    for name in ("rocksteady", "smollm2-llamacpp"):
+def test_recipe__images_from_packages_see_all_that_their_dockerfiles_copy() -> None:
+    for name in ("rocksteady", "smollm2-llamacpp", "envoy"):
         made_from = recipe(name)
         assert isinstance(made_from, PythonRecipe)
         known = [made_from.dockerfile, *made_from.inputs, *made_from.locks]

@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 import pytest_socket
 import yaml
-from click.testing import CliRunner
 
 from hack.images.recipes import reference
-from hack.local_cluster import cli, preflight
-from hack.local_cluster.addons import Addon, addons, load_manifest, render
+from hack.local_cluster import preflight
 from hack.local_cluster.commands import run, succeeds
 from hack.local_cluster.containerd import (
     PAUSE_IMAGE,
@@ -30,85 +28,17 @@ from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import locked, write_whole
 from hack.local_cluster.go_build import binary_path, kubernetes_go_mod, staging_modules
 from hack.local_cluster.kind_cluster import kind_config
-from hack.local_cluster.node import COMPONENTS, kubelet_config
-from hack.local_cluster.node_cluster import NodeCluster, stale_pods
+from hack.local_cluster.node_cluster import stale_pods
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.pki import Authority, Certificate, openssl_request, write_kubeconfig
 from hack.local_cluster.progress import Progress
 from hack.local_cluster.settings import (
-    DNS_ADDRESS,
     HostPort,
     Settings,
-    check_ports,
-    load_settings,
-    save_settings,
-    usable,
 )
 from hack.local_cluster.tools import ETCD, TOOLS, Tool, kubernetes
 
 _ROOT = Path(__file__).parents[3]
-_ADDONS = addons(Settings(gateway_port=18080, prometheus_port=19090))
-
-
-def _manifest(addon: Addon, archive: str = "image-1.tar") -> list[dict[str, Any]]:
-    return load_manifest(render(addon, Path(archive), "127.0.0.1"))
-
-
-def _deployment(addon: Addon, archive: str = "image-1.tar") -> dict[str, Any]:
-    return next(item for item in _manifest(addon, archive) if item["kind"] == "Deployment")
-
-
-@pytest.mark.parametrize("addon", _ADDONS, ids=lambda addon: addon.name)
-def test_render__names_the_image_that_is_built_here_and_never_pulls_it(addon: Addon) -> None:
-    [container] = _deployment(addon)["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == reference(addon.name)
-    assert container["imagePullPolicy"] == "IfNotPresent"
-
-
-@pytest.mark.parametrize("addon", _ADDONS, ids=lambda addon: addon.name)
-def test_render__restarts_pods_when_the_image_changes_and_only_then(addon: Addon) -> None:
-    def annotations(archive: str) -> dict[str, str]:
-        found = _deployment(addon, archive)["spec"]["template"]["metadata"]["annotations"]
-        return {str(key): str(value) for key, value in found.items()}
-
-    assert annotations("image-1.tar") == annotations("image-1.tar")
-    assert annotations("image-1.tar") != annotations("image-2.tar")
-
-
-def test_render__puts_the_chosen_ports_on_loopback_only() -> None:
-    ports = {
-        port["hostPort"]: port["hostIP"]
-        for addon in _ADDONS
-        for container in _deployment(addon)["spec"]["template"]["spec"]["containers"]
-        for port in container["ports"]
-        if "hostPort" in port
-    }
-    assert ports == {18080: "127.0.0.1", 19090: "127.0.0.1"}
-
-
-def test_render__has_dns_at_the_address_that_the_kubelet_tells_pods(tmp_path: Path) -> None:
-    [service] = [item for item in _manifest(_ADDONS[0]) if item["kind"] == "Service"]
-    assert service["spec"]["clusterIP"] == DNS_ADDRESS
-    assert kubelet_config(Layout(tmp_path))["clusterDNS"] == [DNS_ADDRESS]
-
-
-def test_render__has_a_gateway_on_the_port_of_traefiks_entry_point() -> None:
-    traefik = next(addon for addon in _ADDONS if addon.name == "traefik")
-    [gateway] = [item for item in _manifest(traefik) if item["kind"] == "Gateway"]
-    [listener] = gateway["spec"]["listeners"]
-    [container] = _deployment(traefik)["spec"]["template"]["spec"]["containers"]
-    assert f"--entrypoints.web.address=:{listener['port']}" in container["args"]
-    assert listener["name"] == "http"
-    assert listener["allowedRoutes"] == {"namespaces": {"from": "All"}}
-
-
-def test_render__scrapes_every_five_seconds() -> None:
-    prometheus = next(addon for addon in _ADDONS if addon.name == "prometheus")
-    [config] = [item for item in _manifest(prometheus) if item["kind"] == "ConfigMap"]
-    scraping = yaml.safe_load(config["data"]["prometheus.yml"])
-    assert scraping["global"]["scrape_interval"] == "5s"
-    jobs = [job["job_name"] for job in scraping["scrape_configs"]]
-    assert jobs == ["model-servers", "operator", "gateway"]
 
 
 def test_containerd_config__has_the_image_that_is_built_here_and_places_of_its_own(
@@ -170,51 +100,6 @@ def test_references__of_a_missing_file_names_it(tmp_path: Path) -> None:
         references(tmp_path / "missing.tar")
 
 
-def test_settings__survive_being_kept(tmp_path: Path) -> None:
-    settings = Settings(gateway_port=18080)
-    save_settings(tmp_path / "cluster.json", settings)
-    assert load_settings(tmp_path / "cluster.json") == settings
-
-
-@pytest.mark.parametrize("content", ["", "{", '{"unknown": 1}', "[1]"])
-def test_load_settings__that_make_no_sense_are_none(tmp_path: Path, content: str) -> None:
-    (tmp_path / "cluster.json").write_text(content)
-    assert load_settings(tmp_path / "cluster.json") is None
-
-
-@pytest.mark.parametrize(
-    ("kept", "expected"),
-    [
-        pytest.param(Settings(gateway_port=1234), True, id="another port"),
-        pytest.param(Settings(kubernetes_version="1.30.0"), False, id="another Kubernetes"),
-        pytest.param(Settings(layout_version=0), False, id="another layout"),
-    ],
-)
-def test_usable(kept: Settings, expected: bool) -> None:  # noqa: FBT001
-    assert usable(kept, Settings()) is expected
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        pytest.param(
-            Settings(gateway_port=9090),
-            "port 9090 is wanted by both gateway and prometheus.*--gateway-port",
-            id="one port for two",
-        ),
-        pytest.param(
-            Settings(api_port=10250), "wanted by both kube-apiserver and kubelet", id="a fixed port"
-        ),
-        pytest.param(
-            Settings(prometheus_port=70000), "--prometheus-port 70000 is not between", id="too high"
-        ),
-    ],
-)
-def test_check_ports__refuses(settings: Settings, message: str) -> None:
-    with pytest.raises(ClusterError, match=message):
-        check_ports(settings)
-
-
 def test_audit_policy__counts_the_operator_before_anything_is_left_out() -> None:
     rules: Any = audit_policy()["rules"]
     assert rules[0] == {
@@ -247,6 +132,7 @@ def test_tools__are_pinned_in_their_go_mod_as_well() -> None:
         "traefik": ("github.com/traefik/traefik/v3", "3.6.12"),
         # The module of Prometheus 3.13.4 is numbered 0.313.4.
         "prometheus": ("github.com/prometheus/prometheus", "0.313.4"),
+        "envoy-gateway": ("github.com/envoyproxy/gateway", "1.9.1"),
         "helm": ("helm.sh/helm/v3", "3.22.0"),
     }
     assert set(modules) == set(TOOLS)
@@ -365,11 +251,17 @@ def test_wait_until__gives_up_at_once_when_it_cannot_come_any_more() -> None:
 
 def test_kind_config__has_the_chosen_ports_and_an_audit_log(tmp_path: Path) -> None:
     text = (_ROOT / "kind-config.yaml").read_text(encoding="utf-8")
-    settings = Settings(api_port=16443, gateway_port=18080, prometheus_port=19090)
+    settings = Settings(
+        api_port=16443,
+        gateway_port=18080,
+        prometheus_port=19090,
+        extras=("envoy-gateway",),
+        envoy_port=18081,
+    )
     config = kind_config(text, settings, Layout(tmp_path))
     [node] = config["nodes"]
     assert config["networking"]["apiServerPort"] == 16443
-    assert [entry["hostPort"] for entry in node["extraPortMappings"]] == [18080, 19090]
+    assert [entry["hostPort"] for entry in node["extraPortMappings"]] == [18080, 19090, 18081]
     assert {entry["listenAddress"] for entry in node["extraPortMappings"]} == {"127.0.0.1"}
     patch = yaml.safe_load(node["kubeadmConfigPatches"][0])
     mounted = {entry["containerPath"] for entry in node["extraMounts"]}
@@ -428,16 +320,6 @@ def test_check_ports_free__offers_no_option_where_there_is_none() -> None:
         assert "by -" not in str(refused.value)
 
 
-def test_status__without_a_cluster_says_so_and_does_not_succeed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(NodeCluster, "was_here", lambda _self: False)
-    result = CliRunner().invoke(cli.main, ["status"])
-    assert result.exit_code == 3
-    assert "there is no cluster" in result.output
-
-
 def test_check__refuses_another_user_than_root_and_names_both_ways_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,31 +346,6 @@ def test_check__with_a_full_disk_names_the_directory_and_both_sizes(
     monkeypatch.setattr("shutil.disk_usage", lambda _path: _Usage(free=1_500_000_000))
     with pytest.raises(ClusterError, match=r"has 1\.5 GB free and the cluster needs 2 GB"):
         preflight._check_disk(Layout(tmp_path / "cluster"), 2_000_000_000)
-
-
-def test_kubeconfig__without_a_cluster_says_how_to_get_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    result = CliRunner().invoke(cli.main, ["kubeconfig"])
-    assert result.exit_code == 1
-    assert "there is no cluster: run" in result.output
-
-
-def test_up__with_ports_that_clash_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    result = CliRunner().invoke(cli.main, ["up", "--backend=node", "--gateway-port=9090"])
-    assert result.exit_code == 1
-    assert "wanted by both gateway and prometheus" in result.output
-    assert not (tmp_path / "rocksteady" / "cluster").exists()
-
-
-def test_logs__offers_the_components_there_are() -> None:
-    result = CliRunner().invoke(cli.main, ["logs", "kube-dns"])
-    assert result.exit_code == 2
-    assert all(name in result.output for name in COMPONENTS)
 
 
 class _Usage:

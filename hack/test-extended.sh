@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# What is too slow for every change, or breaks the local cluster: the API server tier on the oldest
+# and the newest Kubernetes, the Envoy Gateway in Traefik's place, and the repair of a broken cluster.
+# Every part is run, whatever became of the one before; docs/test-extended.md says how each ended.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=.venv/bin/python
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+step() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+
+for version in $($python -m hack.extended_results versions); do
+  step "API server of Kubernetes $version"
+  # Compiled outside the tests, whose time is limited.
+  $python -m hack.local_cluster build --kubernetes-version "$version" kubernetes/kube-apiserver
+  ROCKSTEADY_KUBERNETES_VERSIONS=$version .venv/bin/pytest tests/apiserver \
+    --junitxml="$results/apiserver-$version.xml" || true
+done
+
+step "Envoy Gateway"
+if $python -m hack.local_cluster up --with envoy-gateway && hack/operator-up.sh; then
+  .venv/bin/pytest tests/e2e -m extended --junitxml="$results/envoy-gateway.xml" || true
+fi
+
+step "A broken cluster and its repair"
+$python -m hack.local_cluster.faults | tee "$results/faults.txt" || true
+status=0
+$python -m hack.local_cluster up || status=$?
+$python -m hack.extended_results write "$results" || status=$?
+exit "$status"
