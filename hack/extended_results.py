@@ -15,7 +15,7 @@ import click
 from hack.images.recipes import REPOSITORY, envoy_version
 from hack.local_cluster.commands import run
 from hack.local_cluster.errors import ClusterError
-from hack.local_cluster.faults import NOTHING_LEFT
+from hack.local_cluster.faults import NO_FAULT, NOTHING_LEFT
 from hack.local_cluster.tools import (
     ENVOY_GATEWAY,
     ETCD,
@@ -97,7 +97,7 @@ def fault_rows(text: str) -> list[tuple[str, float]]:
 
 def faults_part(text: str) -> Part:
     """Return how the breaking and repairing ended; see `fault_rows`."""
-    rows = fault_rows(text)
+    rows = [row for row in fault_rows(text) if row[0] != NO_FAULT]
     complete = NOTHING_LEFT in text
     seconds = sum(seconds for _name, seconds in rows)
     return Part("Faults", len(rows), 0 if complete or not rows else 1, 0, seconds, complete)

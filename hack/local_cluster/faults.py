@@ -29,6 +29,7 @@ from hack.local_cluster.settings import BRIDGE, Settings
 
 _COMMAND = [sys.executable, "-m", "hack.local_cluster"]
 _LONGEST_UP_SECONDS = 12.0
+NO_FAULT = "nothing"
 NOTHING_LEFT = "after a last kill and `down`, nothing was left."
 
 
@@ -149,7 +150,7 @@ def main(seed: int, kills: int) -> None:
         click.echo(f"| {fault.name} | {seconds:.1f} s |")
     begun = time.monotonic()
     _command("up")
-    click.echo(f"| nothing | {time.monotonic() - begun:.1f} s |")
+    click.echo(f"| {NO_FAULT} | {time.monotonic() - begun:.1f} s |")
     _kill_components(cluster)
     _command("down")
     _check_gone(cluster)

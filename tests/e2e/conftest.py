@@ -41,7 +41,7 @@ class LocalCluster:
         return self.kubectl.kubeconfig.parent / "logs" / "audit.log"
 
 
-def _ask(*arguments: str) -> str:
+def ask_local_cluster(*arguments: str) -> str:
     command = [sys.executable, "-m", "hack.local_cluster", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -51,13 +51,18 @@ def _ask(*arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> LocalCluster:
-    _ask("status")
-    kubectl = Kubectl(Path(_ask("build", "kubernetes/kubectl")), Path(_ask("kubeconfig")))
+    ask_local_cluster("status")
+    kubectl = Kubectl(
+        Path(ask_local_cluster("build", "kubernetes/kubectl")),
+        Path(ask_local_cluster("kubeconfig")),
+    )
     context = kubectl.run("config", "current-context").strip()
     assert context == "rocksteady-local", f"refusing to test on {context}"
     rollout = ("rollout", "status", "deployment/rocksteady", "-n", "rocksteady-system")
     kubectl.run(*rollout, "--timeout=60s")
-    return LocalCluster(kubectl, _ask("address", "gateway"), _ask("address", "prometheus"))
+    return LocalCluster(
+        kubectl, ask_local_cluster("address", "gateway"), ask_local_cluster("address", "prometheus")
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from prometheus_api_client import PrometheusConnect
 
+from tests.e2e.asker import Asker
 from tests.e2e.conftest import (
     LocalCluster,
-    _ask,
+    ask_local_cluster,
     client_for,
     engine,
     host,
@@ -18,7 +19,6 @@ from tests.e2e.conftest import (
     wait_answer,
     wait_ready,
 )
-from tests.e2e.test_rollout import Asker
 from tests.kubectl import Manifest, condition, wait_until
 
 pytestmark = pytest.mark.extended
@@ -29,7 +29,7 @@ CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 @pytest.fixture(scope="module")
 def cluster(cluster: LocalCluster) -> LocalCluster:
     """The same cluster, asked through its other gateway."""
-    return replace(cluster, gateway=_ask("address", "envoy-gateway"))
+    return replace(cluster, gateway=ask_local_cluster("address", "envoy-gateway"))
 
 
 def model_behind_envoy(namespace: str, name: str, **spec: object) -> Manifest:

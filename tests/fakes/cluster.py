@@ -70,6 +70,9 @@ class FakeCluster:
     Args:
         without: Kinds that this cluster does not serve.
         refuse: Says why the API server rejects a manifest; None: it takes it.
+
+    Attributes:
+        admit: What admission changes in what the operator writes.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class FakeCluster:
         self.refuse = refuse
         self.on_write: Callable[[], None] = lambda: None
         self.collects_garbage = True
+        self.admit: Callable[[Manifest], None] = lambda _: None
         self._applied: dict[ObjectKey, Manifest] = {}
         self._version = 0
         self._uids = 0
@@ -123,6 +127,7 @@ class FakeCluster:
             key = _key(wanted)
             live = self.objects.get(key)
             merged = apply_over(live, self._applied.get(key), wanted)
+            self.admit(merged)
             stored = self._store(merged)
             self._applied[key] = wanted
             return stored
@@ -135,6 +140,7 @@ class FakeCluster:
         merged: Manifest = apply_over(
             self.objects.get(_key(wanted)), self._applied.get(_key(wanted)), wanted
         )
+        self.admit(merged)
         return merged
 
     async def replace(self, kind: Kind, manifest: Manifest) -> Manifest:
@@ -149,6 +155,7 @@ class FakeCluster:
             wanted["metadata"]["uid"] = live["metadata"]["uid"]
             if "status" in live:
                 wanted["status"] = live["status"]
+            self.admit(wanted)
             return self._store(wanted)
 
         return self._write(Write("replace", kind.kind, manifest["metadata"]["name"]), store)

@@ -146,6 +146,18 @@ async def test_check__refuses_when_the_last_renewal_is_older_than_the_deadline()
     assert not candidate.may_write()
 
 
+@in_virtual_time
+async def test_check__counts_from_when_the_renewal_was_asked_for() -> None:
+    store = LeaseStore()
+    store.delay_seconds = 1.0
+    candidate = Candidate(store, "a")
+    await candidate.elector.acquire()
+    took_seconds = asyncio.get_running_loop().time()
+    assert took_seconds == 4
+    await asyncio.sleep(RENEW_DEADLINE_SECONDS - took_seconds)
+    assert not candidate.may_write()
+
+
 @pytest.mark.parametrize(
     "break_link",
     [

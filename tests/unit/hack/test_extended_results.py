@@ -56,6 +56,11 @@ def test_faults_part__result(text: str, result: str) -> None:
     assert faults_part(text).result == result
 
 
+def test_faults_part__counts_faults_that_were_repaired_and_not_the_last_look() -> None:
+    part = faults_part(f"{FAULTS}\n{NOTHING_LEFT}\n")
+    assert (part.passed, part.seconds) == (1, 3.2)
+
+
 def test_fault_rows__are_what_was_done_and_the_seconds_of_its_repair() -> None:
     assert fault_rows(FAULTS) == [("kill -9 etcd", 3.2), ("nothing", 0.8)]
 

@@ -142,6 +142,8 @@ async def test_rejected__in_a_rollout_leaves_the_old_revision_serving() -> None:
         "Stalled": "True/RejectedByApiServer",
     }
     assert simulation.replicas() == {"llama:a": 1}
+    assert len(simulation.cluster.of_kind(kinds.CONTROLLER_REVISION)) == 1
+    assert len(simulation.cluster.of_kind(kinds.SERVICE)) == 2
     simulation.change(spec("llama:c"))
     await simulation.settle()
     assert simulation.replicas() == {"llama:c": 1}
@@ -250,3 +252,61 @@ async def test_apply__a_kind_that_is_not_served_yet_is_a_failure_unless_it_is_op
     simulation.cluster.without = {kinds.HTTP_ROUTE, kinds.GATEWAY}
     await simulation.settle()
     assert simulation.condition("Ready") == ("True", "Serving")
+
+
+async def test_prune__does_not_delete_again_what_is_on_its_way_out() -> None:
+    simulation = Simulation()
+    simulation.create(spec("llama:a"))
+    await simulation.settle()
+    [leaving] = simulation.cluster.of_kind(kinds.DEPLOYMENT)
+    simulation.change(spec("llama:b"))
+    await simulation.reconcile()
+    simulation.nodes.run()
+    await simulation.reconcile()
+    simulation.edit_child(
+        kinds.DEPLOYMENT,
+        leaving,
+        lambda manifest: manifest["metadata"].update(deletionTimestamp="2026-11-23T12:00:00Z"),
+    )
+    await simulation.reconcile()
+    assert Write("delete", "Deployment", leaving) not in simulation.cluster.writes
+
+
+def inject_sidecar(manifest: Manifest) -> None:
+    """What a service mesh's admission webhook does to a Deployment."""
+    if manifest["kind"] == "Deployment":
+        containers = manifest["spec"]["template"]["spec"]["containers"]
+        if len(containers) == 1:
+            containers.append({"name": "sidecar", "image": "mesh:1"})
+
+
+async def test_rehearse__what_admission_adds_is_no_reason_to_refuse() -> None:
+    simulation = Simulation()
+    simulation.cluster.admit = inject_sidecar
+    simulation.create(spec())
+    for _ in range(4):
+        await simulation.reconcile()
+        simulation.nodes.run()
+    assert simulation.condition("Ready") == ("True", "Serving")
+    assert simulation.condition("Stalled") == ("False", "NotStalled")
+    assert "Restored" not in simulation.recorder.reasons
+
+
+def drop_probes(manifest: Manifest) -> None:
+    """What an API server does with fields that it does not know."""
+    if manifest["kind"] == "Deployment":
+        del manifest["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+
+
+async def test_rehearse__what_the_api_server_drops_is_said_before_anything_is_created() -> None:
+    simulation = Simulation()
+    simulation.cluster.admit = drop_probes
+    simulation.create(spec())
+    await simulation.reconcile()
+    assert simulation.condition("Stalled") == ("True", "RejectedByApiServer")
+    assert simulation.message("Stalled") == (
+        f"Deployment {NAME}-{simulation.front}: the API server drops a part of it that this cluster"
+        " does not have. Check spec.podTemplate, spec.resources and spec.engine.env."
+    )
+    assert simulation.cluster.of_kind(kinds.DEPLOYMENT) == {}
+    assert simulation.cluster.of_kind(kinds.CONTROLLER_REVISION) == {}

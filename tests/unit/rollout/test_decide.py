@@ -79,6 +79,12 @@ CASES = [
         id="a canary that is ready for an older, smaller number takes nothing over",
     ),
     pytest.param(
+        observation(target=B, stable=A, wanted=1, workloads={A: running(1), B: running(3, 2)}),
+        Roles({A: 1, B: 1}, A, B, A),
+        said("True/Serving", "True/RollingOut"),
+        id="a canary that is still being scaled down takes nothing over",
+    ),
+    pytest.param(
         observation(target=B, stable=A, workloads={A: running(1), B: running(1)}),
         Roles({B: 1, A: 1}, B, None, B),
         said("True/Serving", "True/StoppingOldRevision"),
