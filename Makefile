@@ -28,6 +28,13 @@ test: setup ## Run all test tiers on a local cluster; TIERS="unit golden" runs s
 test-extended: setup ## Other Kubernetes versions, Envoy Gateway, repair of a broken cluster: slow.
 	@hack/test-extended.sh
 
+.PHONY: coverage
+coverage: setup ## Measure what the quick tiers cover; below 90 % is a failure.
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest -q -m "unit or golden or emulated"
+	@.venv/bin/coverage combine --quiet
+	@.venv/bin/coverage report --fail-under=90
+
 .PHONY: check
 check: setup ## Check format, lint, types, layers and generated files.
 	@hack/check.sh

@@ -109,13 +109,14 @@ class FakeCluster:
             return []
         self._check_served(kind)
         selector = dict(part.split("=") for part in label_selector.split(",") if part)
-        return [
-            copy(found)
-            for (found_kind, found_namespace, _), found in sorted(self.objects.items())
-            if found_kind == kind.kind
-            and namespace in {None, found_namespace}
+        wanted = sorted(
+            key
+            for key, found in self.objects.items()
+            if key[0] == kind.kind
+            and namespace in {None, key[1]}
             and selector.items() <= found["metadata"].get("labels", {}).items()
-        ]
+        )
+        return [copy(self.objects[key]) for key in wanted]
 
     # --- ports.ClusterWriter
 

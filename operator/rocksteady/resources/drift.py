@@ -5,7 +5,7 @@ does the live object say everything that the manifest says, and in the places th
 requests go, nothing else?
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ def has_foreign_entries(wanted: Any, live: Any) -> bool:
 
     Applying cannot take that away, replacing can.
     """
-    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+    if isinstance(wanted, dict) and isinstance(live, dict):
         return any(
             _adds(key, value, live.get(key)) or has_foreign_entries(value, live.get(key))
             for key, value in wanted.items()
@@ -51,19 +51,19 @@ def has_foreign_entries(wanted: Any, live: Any) -> bool:
 
 def _adds(key: str, wanted: Any, live: Any) -> bool:
     """True when a selector or a keyed list has more in it than wanted."""
-    if key in _EXACT and isinstance(wanted, Mapping):
+    if key in _EXACT and isinstance(wanted, dict):
         return not set(live or ()) <= set(wanted)
     return key in _KEYED_LISTS and _is_list(wanted) and len(live or ()) > len(wanted)
 
 
 def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+    return isinstance(value, list | tuple)
 
 
 def _says(wanted: Any, live: Any) -> bool:
     """True when everything in `wanted` is in `live`."""
-    if isinstance(wanted, Mapping):
-        if not isinstance(live, Mapping):
+    if isinstance(wanted, dict):
+        if not isinstance(live, dict):
             return not wanted
         return all(_says(value, live.get(key)) for key, value in wanted.items())
     if _is_list(wanted):

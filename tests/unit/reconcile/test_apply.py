@@ -310,3 +310,21 @@ async def test_rehearse__what_the_api_server_drops_is_said_before_anything_is_cr
     )
     assert simulation.cluster.of_kind(kinds.DEPLOYMENT) == {}
     assert simulation.cluster.of_kind(kinds.CONTROLLER_REVISION) == {}
+
+
+async def test_apply__a_kind_that_is_no_longer_served_in_the_middle_of_a_pass_ends_it() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    check = simulation.cluster.on_write
+
+    def restart_api_server() -> None:
+        check()
+        simulation.cluster.without = {kinds.POD_DISRUPTION_BUDGET}
+
+    simulation.cluster.on_write = restart_api_server
+    with pytest.raises(errors.NotServed):
+        await simulation.reconcile()
+    simulation.cluster.on_write = check
+    simulation.cluster.without = set()
+    await simulation.settle()
+    assert simulation.condition("Ready") == ("True", "Serving")

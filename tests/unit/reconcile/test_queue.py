@@ -127,6 +127,29 @@ async def test_get__a_waiter_that_is_being_cancelled_is_not_woken_in_another_one
 
 
 @in_virtual_time
+async def test_get__a_waiter_that_gave_up_is_out_of_the_line() -> None:
+    queue = WorkQueue(Observer())
+    first, second = (asyncio.create_task(queue.get()) for _ in range(2))
+    await let_others_run()
+    first.cancel()
+    await let_others_run()
+    queue.add(X)
+    assert await second == X
+
+
+@in_virtual_time
+async def test_get__a_key_that_somebody_else_took_first_is_waited_for_again() -> None:
+    queue = WorkQueue(Observer())
+    waiting = asyncio.create_task(queue.get())
+    await let_others_run()
+    queue.add(X)  # wakes the waiter
+    assert await queue.get() == X  # but this one needs no waiting
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+@in_virtual_time
 async def test_add_after__queues_when_the_time_has_come() -> None:
     queue = WorkQueue(Observer())
     queue.add_after(X, 30)

@@ -514,7 +514,7 @@ async def test_history__keeps_the_stable_revision_and_the_limit() -> None:
 # --- ConfigMaps
 
 
-ENGINE_WITH_PROMPT = {
+ENGINE_WITH_PROMPT: dict[str, Any] = {
     "type": "llamacpp",
     "image": "llama:a",
     "env": [
@@ -572,6 +572,21 @@ async def test_config_map__is_copied_and_read_from_the_copy() -> None:
     assert source == {
         "configMapKeyRef": {"name": f"{NAME}-{simulation.stable}-cfg", "key": "prompts.system"}
     }
+
+
+async def test_config_map__leaves_other_environment_variables_alone() -> None:
+    simulation = Simulation()
+    simulation.cluster.put(prompts("Be kind."))
+    plain = [
+        {"name": "THREADS", "value": "4"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "tokens", "key": "hf"}}},
+    ]
+    engine = {**ENGINE_WITH_PROMPT, "env": [*plain, *ENGINE_WITH_PROMPT["env"]]}
+    simulation.create(spec(engine=engine))
+    await simulation.settle()
+    [deployment] = simulation.cluster.of_kind(kinds.DEPLOYMENT).values()
+    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert [entry for entry in env if entry["name"] in {"THREADS", "TOKEN"}] == plain
 
 
 async def test_config_map__changed_is_a_new_revision() -> None:

@@ -1,16 +1,18 @@
 """What is decided for each thing that can be seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from rocksteady import conventions
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.rollout.decide import RECHECK_SECONDS, decide
 from rocksteady.rollout.observation import Finding, Observation
 from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.revisions import HISTORY_LIMIT
-from tests.builders import A, B, C, observation, running
+from tests.builders import A, B, C, llm_deployment, observation, running, spec
 
 PULL = Finding("ImagePullFailed", "pod x: image cannot be pulled.")
 CRASH = Finding("CrashLooping", "pod y: container ends with exit code 1.")
@@ -403,3 +405,38 @@ def test_decide__never_forgets_a_stable_revision_however_old() -> None:
     assert stable not in plan.forget
     assert len(plan.forget) == len(recorded) - 2 - HISTORY_LIMIT
     assert all(recorded[older] < recorded[newer] for older, newer in pairwise(plan.forget))
+
+
+def test_decide__answers_even_when_nothing_is_known() -> None:
+    seen = replace(observation(target=None, wanted=None), obstacle=None)
+    plan = decide(seen)
+    assert plan.running == {}
+    assert plan.claims[conventions.READY].message == "No revision has been started yet."
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        pytest.param({"replicas": 3}, 3, id="replicas as written"),
+        pytest.param({"replicas": None}, 1, id="one when nothing is written"),
+        pytest.param(
+            {
+                "replicas": None,
+                "autoscaling": {
+                    "minReplicas": 2,
+                    "maxReplicas": 5,
+                    "metric": "Cpu",
+                    "target": 80,
+                },
+            },
+            2,
+            id="the lower bound of autoscaling",
+        ),
+    ],
+)
+def test_decide__runs_as_many_replicas_as_the_spec_says(
+    fields: dict[str, Any], wanted: int
+) -> None:
+    deployment = LLMDeployment.model_validate(llm_deployment(spec(**fields)))
+    plan = decide(replace(observation(), deployment=deployment))
+    assert dict(plan.running) == {A: wanted}
