@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from rocksteady import conventions
@@ -61,6 +62,12 @@ def running(wanted: int, ready: int | None = None, trouble: Finding | None = Non
     return Workload(wanted, wanted, wanted if ready is None else ready, trouble)
 
 
+@cache
+def _deployment(replicas: int) -> LLMDeployment:
+    """An LLMDeployment as a model, which is frozen."""
+    return LLMDeployment.model_validate(llm_deployment(spec(replicas=replicas)))
+
+
 def observation(
     *,
     target: str | None = A,
@@ -84,14 +91,11 @@ def observation(
     mentioned = {target, stable, *pods} - {None}
     numbers = {A: 1, B: 2, C: 3} if recorded is None else recorded
     known = [revision for revision in numbers if recorded is not None or revision in mentioned]
-    deployment = None
-    if wanted is not None:
-        deployment = LLMDeployment.model_validate(llm_deployment(spec(replicas=wanted)))
     seen: dict[str, Any] = {
         "namespace": NAMESPACE,
         "name": NAME,
         "generation": 1,
-        "deployment": deployment,
+        "deployment": None if wanted is None else _deployment(wanted),
         "obstacle": None if target else Finding("InvalidSpec", "spec.model: is required"),
         "target": target,
         "stable": stable,

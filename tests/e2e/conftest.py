@@ -77,7 +77,9 @@ def namespace(cluster: LocalCluster, request: pytest.FixtureRequest) -> Iterator
     metadata = {"name": name, "labels": labels}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield name
-    kubectl.run("delete", "namespace", name, "--wait=false")
+    # Nothing of this module may be on the operator's hands while another measures.
+    kubectl.run("delete", "llmdep", "--all", "-n", name, "--timeout=60s")
+    kubectl.run("delete", "namespace", name, "--timeout=170s")
 
 
 def small_model(namespace: str, name: str = "chat", **spec: Any) -> Manifest:

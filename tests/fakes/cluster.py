@@ -208,6 +208,14 @@ class FakeCluster:
         """Let a coming write fail."""
         self._fault, self._writes_until_fault = fault, fault.at_write
 
+    def cloned(self) -> "FakeCluster":
+        """Another cluster in the same state."""
+        clone = FakeCluster(tuple(self.without), self.refuse)
+        clone.objects = {key: copy(found) for key, found in self.objects.items()}
+        clone._applied = {key: copy(applied) for key, applied in self._applied.items()}
+        clone._version, clone._uids = self._version, self._uids
+        return clone
+
     def clear_fault(self) -> None:
         """Let no write fail."""
         self._fault = None

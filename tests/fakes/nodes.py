@@ -38,12 +38,15 @@ class Nodes:
     Args:
         cluster: Where they run.
         broken_images: Images whose pods never start, with the reason the kubelet gives.
+
+    Attributes:
+        created: How many pods were ever created, for their names.
     """
 
     def __init__(self, cluster: FakeCluster, broken_images: dict[str, str] | None = None) -> None:
         self.cluster = cluster
         self.broken_images = broken_images if broken_images is not None else {}
-        self._pods = 0
+        self.created = 0
 
     def steps(self) -> list[Step]:
         """What can happen next; empty when everything has."""
@@ -103,7 +106,7 @@ class Nodes:
         self._count(name)
 
     def _create(self, deployment: Manifest, template: str) -> None:
-        self._pods += 1
+        self.created += 1
         metadata = deployment["metadata"]
         labels = {**deployment["spec"]["template"]["metadata"]["labels"], _HASH_LABEL: template}
         self.cluster.put(
@@ -111,7 +114,7 @@ class Nodes:
                 "apiVersion": "v1",
                 "kind": "Pod",
                 "metadata": {
-                    "name": f"{metadata['name']}-{template}-{self._pods}",
+                    "name": f"{metadata['name']}-{template}-{self.created}",
                     "namespace": metadata["namespace"],
                     "labels": labels,
                     # Left out: the ReplicaSet between the two.

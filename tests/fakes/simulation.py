@@ -50,10 +50,17 @@ class Simulation:
         self._served_always = False
         self._taken_away = False
 
+    def cloned(self) -> "Simulation":
+        """Another world in the same state, with the same to come."""
+        clone = Simulation(self.cluster.cloned(), self.nodes.broken_images)
+        clone.nodes.created = self.nodes.created
+        return clone
+
     def restarted(self) -> "Simulation":
         """The same cluster under a new process, which knows nothing of the old one."""
         successor = Simulation(self.cluster, self.nodes.broken_images)
         successor.clock.advance(3600)
+        successor.nodes.created = self.nodes.created
         return successor
 
     # --- what the user does

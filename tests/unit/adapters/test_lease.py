@@ -358,7 +358,7 @@ async def _live_through(seed: int) -> None:
             await asyncio.sleep(random_.uniform(0, 20))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32))
 def test_election__never_has_two_leaders(seed: int) -> None:
     run_in_virtual_time(_live_through(seed))

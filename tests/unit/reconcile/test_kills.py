@@ -91,12 +91,11 @@ async def at_the_start_of(before: list[Story], last: Story) -> Simulation:
     return simulation
 
 
-async def undisturbed(before: list[Story], last: Story) -> tuple[int, dict[ObjectKey, Manifest]]:
+async def undisturbed(start: Simulation) -> tuple[int, dict[ObjectKey, Manifest]]:
     """How many writes the last thing takes, and where it ends."""
-    simulation = await at_the_start_of(before, last)
-    writes = len(simulation.cluster.writes)
+    simulation = start.cloned()
     await simulation.settle()
-    return len(simulation.cluster.writes) - writes, simulation.end_state()
+    return len(simulation.cluster.writes), simulation.end_state()
 
 
 @pytest.mark.parametrize("takes_effect", [False, True], ids=["before it", "after it"])
@@ -104,10 +103,11 @@ async def undisturbed(before: list[Story], last: Story) -> tuple[int, dict[Objec
 async def test_kill__at_any_write_ends_in_the_same_objects(
     before: list[Story], last: Story, *, takes_effect: bool
 ) -> None:
-    writes, end = await undisturbed(before, last)
+    start = await at_the_start_of(before, last)
+    writes, end = await undisturbed(start)
     assert writes >= 2
     for at_write in range(1, writes + 1):
-        simulation = await at_the_start_of(before, last)
+        simulation = start.cloned()
         simulation.cluster.inject(Fault(at_write, Killed(), takes_effect))
         with pytest.raises(Killed):
             await simulation.settle()
@@ -130,9 +130,10 @@ async def test_kill__at_any_write_ends_in_the_same_objects(
 async def test_failure__of_any_write_is_made_good_by_the_next_pass(
     error: errors.ClusterError,
 ) -> None:
-    writes, end = await undisturbed([create], change)
+    start = await at_the_start_of([create], change)
+    writes, end = await undisturbed(start)
     for at_write in range(1, writes + 1):
-        simulation = await at_the_start_of([create], change)
+        simulation = start.cloned()
         simulation.cluster.inject(Fault(at_write, error, takes_effect=at_write % 2 == 0))
         await until_it_does_not_fail(simulation.settle)
         assert simulation.end_state() == end, f"failed at write {at_write} of {writes}"

@@ -16,7 +16,7 @@ from tests.fakes.cluster import Fault, Killed
 from tests.fakes.simulation import Simulation
 
 SEEDS = range(100)
-FEWER_SEEDS = range(50)
+FEWER_SEEDS = range(30)
 STEPS = 40
 IMAGES = ("llama:a", "llama:b", "llama:c")
 MAX_WRITES_PER_CHANGE = 20
