@@ -86,6 +86,10 @@ class ClusterWriter(Protocol):
         """Delete this very object (same uid) and its dependents; gone already is fine."""
 
 
+class Cluster(ClusterReader, ClusterWriter, Protocol):
+    """Reads and writes of the API server."""
+
+
 class EventType(StrEnum):
     """Severity of a Kubernetes Event."""
 

@@ -442,3 +442,26 @@ def readable(operator: OperatorProcess) -> bool:
         return operator.probe("/healthz") == "ok"
     except OSError:
         return False
+
+
+def test_operator__leaves_a_service_alone_that_somebody_else_has_under_its_name(
+    kubectl: Kubectl, operator: OperatorProcess
+) -> None:
+    foreign: Manifest = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "chat", "namespace": NAMESPACE},
+        "spec": {"selector": {"app": "theirs"}, "ports": [{"port": 80}]},
+    }
+    kubectl.apply(foreign)
+    kubectl.apply(chat())
+
+    stalled = wait_reason(kubectl, "chat", "Stalled", "NameTaken")
+    assert "Service chat exists and belongs to somebody else" in stalled["message"]
+    found = kubectl.get("service", "chat", NAMESPACE)
+    assert found["spec"]["selector"] == {"app": "theirs"}
+    assert "ownerReferences" not in found["metadata"]
+
+    kubectl.run("delete", "service", "chat", "-n", NAMESPACE)
+    wait_ready(kubectl, "chat", 60)
+    assert operator.running

@@ -72,14 +72,15 @@ def namespace(cluster: LocalCluster, request: pytest.FixtureRequest) -> Iterator
         f"e2e-{request.module.__name__.rpartition('.')[2].removeprefix('test_').replace('_', '-')}"
     )
     kubectl = cluster.kubectl
-    kubectl.run("delete", "namespace", name, "--ignore-not-found", "--timeout=120s")
+    kubectl.run("delete", "namespace", name, "--ignore-not-found", "--timeout=170s")
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     metadata = {"name": name, "labels": labels}
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield name
-    # Nothing of this module may be on the operator's hands while another measures.
+    # First what the operator acts on: it would bring back what the namespace's end takes away, and
+    # another module may be counting its writes.
     kubectl.run("delete", "llmdep", "--all", "-n", name, "--timeout=60s")
-    kubectl.run("delete", "namespace", name, "--timeout=170s")
+    kubectl.run("delete", "namespace", name, "--wait=false")
 
 
 def small_model(namespace: str, name: str = "chat", **spec: Any) -> Manifest:

@@ -81,6 +81,7 @@ def test_bad_input__a_server_that_never_gets_ready_is_said_to_be_so(
         "command": ["python", "-c", "import time; time.sleep(3600)"],
         "port": 8080,
         "startupTimeoutSeconds": 30,
+        "drainTimeoutSeconds": 0,
     }
     cluster.kubectl.apply(small_model(namespace, "silent", engine=silent, routing={}))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rocksteady import conventions, errors
-from rocksteady.ports import ClusterWriter, Manifest, ReconcileObserver
+from rocksteady.ports import Cluster, ClusterWriter, Manifest, ReconcileObserver
 from rocksteady.reconcile.snapshot import Snapshot, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.drift import differs, has_foreign_entries
@@ -37,7 +37,7 @@ async def apply(
     snapshot: Snapshot,
     plan: Plan,
     manifests: Iterable[Manifest],
-    cluster: ClusterWriter,
+    cluster: Cluster,
     observer: ReconcileObserver,
 ) -> Applied:
     """Apply what differs, then delete what is owned and no longer wanted.
@@ -51,6 +51,10 @@ async def apply(
     restored: list[str] = []
     for manifest in wanted:
         if revision_of(manifest) in refused:
+            continue
+        taken = await _taken(snapshot, manifest, cluster)
+        if taken is not None:
+            rejected = rejected or taken
             continue
         try:
             if await _apply_one(snapshot, manifest, cluster, observer):
@@ -93,6 +97,31 @@ async def _rehearse(
     return next(iter(findings.values()), None), set(findings)
 
 
+async def _taken(snapshot: Snapshot, manifest: Manifest, cluster: Cluster) -> Finding | None:
+    """Whether an object of this name belongs to somebody else: it is not ours to take over.
+
+    What an LLMDeployment of the same name left behind, deleted a moment ago, is.
+    """
+    kind, name = kind_of(manifest), manifest["metadata"]["name"]
+    if snapshot.live.find(kind, name) is not None:
+        return None
+    found = await cluster.get(kind, snapshot.owner.namespace, name)
+    if found is None or _controller(found) == (conventions.KIND, snapshot.owner.name):
+        return None
+    return Finding(
+        "NameTaken",
+        f"{kind.kind} {name} exists and belongs to somebody else. Delete or rename it, or give the"
+        " LLMDeployment another name.",
+    )
+
+
+def _controller(manifest: Manifest) -> tuple[str, str] | None:
+    """Kind and name of an object's controller; None when it has none."""
+    references = manifest["metadata"].get("ownerReferences", ())
+    controllers = [(ref["kind"], ref["name"]) for ref in references if ref.get("controller")]
+    return controllers[0] if controllers else None
+
+
 async def _apply_one(
     snapshot: Snapshot, manifest: Manifest, cluster: ClusterWriter, observer: ReconcileObserver
 ) -> bool:
@@ -123,7 +152,7 @@ def _was_edited(manifest: Manifest, live: Manifest | None) -> bool:
 
 def _rejection(manifest: Manifest, error: str) -> Finding:
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
-    volumes = manifest["spec"].get("template", {}).get("spec", {}).get("volumes", ())
+    volumes = manifest.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", ())
     if any("image" in volume for volume in volumes) and (error == _DROPPED or "volume" in error):
         return Finding(
             "ImageVolumeUnsupported",

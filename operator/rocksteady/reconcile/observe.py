@@ -9,7 +9,7 @@ from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, GatewayRoutin
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 from rocksteady.api.validation import Validation, read_status
 from rocksteady.ports import ClusterReader, Key, Manifest
-from rocksteady.reconcile.snapshot import Live, Snapshot, revision_of
+from rocksteady.reconcile.snapshot import Live, Snapshot, is_owned, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.labels import owned_labels, selector_text, server_selector
 from rocksteady.resources.owned import Owner
@@ -62,15 +62,9 @@ async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
         cluster.list(kinds.POD, owner.namespace, pods),
         *(cluster.list(kind, owner.namespace, selector) for kind in kinds.OWNED),
     )
-    mine = [found for listed in lists[1:] for found in listed if _is_owned(owner, found)]
+    mine = [found for listed in lists[1:] for found in listed if is_owned(owner, found)]
     objects = {(found["kind"], found["metadata"]["name"]): found for found in mine}
     return Live(objects, tuple(lists[0]))
-
-
-def _is_owned(owner: Owner, manifest: Manifest) -> bool:
-    """True when this very LLMDeployment is the controller; anyone can write labels."""
-    references = manifest["metadata"].get("ownerReferences", ())
-    return any(ref["uid"] == owner.uid and ref.get("controller") for ref in references)
 
 
 async def _read_frozen(

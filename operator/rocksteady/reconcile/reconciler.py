@@ -1,12 +1,11 @@
 """One pass over one LLMDeployment: observe, decide, render, apply, report."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from rocksteady.ports import (
     Clock,
-    ClusterReader,
-    ClusterWriter,
+    Cluster,
     Key,
     Manifest,
     ReconcileObserver,
@@ -23,10 +22,6 @@ from rocksteady.settings import Settings
 
 REJECTED_SECONDS: Final = 30.0
 """When to try again what the API server rejected: quota and admission rules change."""
-
-
-class Cluster(ClusterReader, ClusterWriter, Protocol):
-    """Reads and writes of the API server."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ def revision_of(manifest: Manifest) -> str | None:
     return None if revision is None else str(revision)
 
 
+def is_owned(owner: Owner, manifest: Manifest) -> bool:
+    """True when this very LLMDeployment is the controller; anyone can write labels."""
+    references = manifest["metadata"].get("ownerReferences", ())
+    return any(ref["uid"] == owner.uid and ref.get("controller") for ref in references)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One read of the world.

@@ -9,13 +9,7 @@ from rocksteady.resources import kinds
 from tests.builders import NAME, NAMESPACE, UID, spec, with_gateway
 from tests.fakes.cluster import FakeCluster, Write
 from tests.fakes.simulation import Simulation
-
-GATEWAY = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
-    "kind": "Gateway",
-    "metadata": {"name": "inference", "namespace": NAMESPACE},
-    "spec": {"listeners": [{"name": "http"}]},
-}
+from tests.fakes.stories import GATEWAY
 
 
 def refusing(kind: str, image: str = "", why: str = "spec.x: Invalid value") -> FakeCluster:
@@ -328,3 +322,43 @@ async def test_apply__a_kind_that_is_no_longer_served_in_the_middle_of_a_pass_en
     simulation.cluster.without = set()
     await simulation.settle()
     assert simulation.condition("Ready") == ("True", "Serving")
+
+
+async def test_apply__never_takes_over_what_belongs_to_somebody_else() -> None:
+    simulation = Simulation()
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {"selector": {"app": "theirs"}},
+    }
+    simulation.cluster.put(foreign)
+    simulation.create(spec())
+
+    outcome = await simulation.reconcile()
+
+    found = await simulation.cluster.get(kinds.SERVICE, NAMESPACE, NAME)
+    assert found is not None
+    assert found["spec"]["selector"] == {"app": "theirs"}
+    assert "ownerReferences" not in found["metadata"]
+    assert simulation.conditions["Stalled"] == "True/NameTaken"
+    assert outcome.requeue_after_seconds == REJECTED_SECONDS
+
+
+async def test_apply__goes_on_when_the_name_has_become_free() -> None:
+    simulation = Simulation()
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "spec": {"selector": {"app": "theirs"}},
+    }
+    simulation.cluster.put(foreign)
+    simulation.create(spec())
+    await simulation.reconcile()
+
+    simulation.cluster.remove(kinds.SERVICE, NAMESPACE, NAME)
+    await simulation.settle()
+
+    assert simulation.conditions["Ready"] == "True/Serving"
+    assert simulation.conditions["Stalled"] == "False/NotStalled"

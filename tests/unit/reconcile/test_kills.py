@@ -12,22 +12,10 @@ import pytest
 from rocksteady import errors
 from rocksteady.ports import Manifest
 from rocksteady.resources import kinds
-from tests.builders import NAMESPACE, spec, with_gateway
+from tests.builders import spec, with_gateway
 from tests.fakes.cluster import FakeCluster, Fault, Killed, ObjectKey
 from tests.fakes.simulation import Simulation
-
-GATEWAY = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
-    "kind": "Gateway",
-    "metadata": {"name": "inference", "namespace": NAMESPACE},
-    "spec": {"listeners": [{"name": "http"}]},
-}
-PROMPTS = {
-    "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "metadata": {"name": "prompts", "namespace": NAMESPACE},
-    "data": {"system": "Be kind."},
-}
+from tests.fakes.stories import GATEWAY, prompts
 
 
 def full_spec(image: str, replicas: int = 2) -> dict[str, Any]:
@@ -81,7 +69,7 @@ STORIES = [
 async def at_the_start_of(before: list[Story], last: Story) -> Simulation:
     """A simulation in which the user has just done the last thing."""
     cluster = FakeCluster()
-    for manifest in (GATEWAY, PROMPTS):
+    for manifest in (GATEWAY, prompts("Be kind.")):
         cluster.put(manifest)
     simulation = Simulation(cluster)
     for act in before:
