@@ -50,6 +50,7 @@ async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
         workloads=_workloads(live),
         route=gateways or _route_finding(owner, validation.deployment, live),
         route_settled=_route_settled(owner, validation.deployment, live),
+        refers=bool(frozen),
         warnings=tuple(f"{warning.path}: {warning.message}" for warning in validation.warnings),
     )
     return Snapshot(manifest, owner, status, observation, live, frozen)

@@ -9,7 +9,7 @@ from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds, network, workload
 from rocksteady.resources.pod_template import RenderContext, build_pod_template, egress_needed
 from rocksteady.rollout.plan import Plan
-from rocksteady.rollout.revisions import FrozenText, behaving_part
+from rocksteady.rollout.revisions import FrozenText, behaving_part, frozen_key_of
 from rocksteady.settings import Settings
 
 
@@ -112,10 +112,10 @@ def _with_frozen_env(spec: LLMDeploymentSpec, copy_name: str | None) -> LLMDeplo
 
 
 def _frozen_entry(entry: Mapping[str, Any], copy_name: str) -> dict[str, Any]:
-    source = (entry.get("valueFrom") or {}).get("configMapKeyRef")
-    if not source:
+    key = frozen_key_of(entry)
+    if key is None:
         return dict(entry)
-    reference = {"name": copy_name, "key": frozen_key(source["name"], source["key"])}
+    reference = {"name": copy_name, "key": frozen_key(key.name, key.key)}
     return {**entry, "valueFrom": {"configMapKeyRef": reference}}
 
 

@@ -15,6 +15,8 @@ from rocksteady.rollout.revisions import HISTORY_LIMIT
 
 RECHECK_SECONDS: Final = 10.0
 """How often something is looked at again that no watch reports, such as a missing Gateway."""
+REFERENCE_SECONDS: Final = 30.0
+"""How often ConfigMaps are read that a settled spec refers to: reads only."""
 
 
 def decide(seen: Observation) -> Plan:
@@ -39,8 +41,15 @@ def decide(seen: Observation) -> Plan:
         forget=_forgotten(seen, keep={*running, stable, canary, seen.target}),
         prune=seen.target is not None,
         claims=claims,
-        requeue_after_seconds=None if settled else RECHECK_SECONDS,
+        requeue_after_seconds=_next_look(seen, settled=settled),
     )
+
+
+def _next_look(seen: Observation, *, settled: bool) -> float | None:
+    """When to look again without being woken, in seconds; None: not needed."""
+    if not settled:
+        return RECHECK_SECONDS
+    return REFERENCE_SECONDS if seen.refers else None
 
 
 def _roles(seen: Observation) -> tuple[str | None, str | None]:

@@ -76,6 +76,7 @@ class Observation:
         route_settled: True when no gateway is wanted, or when all of them accepted the route.
         address: Where the model answers inside the cluster.
         warnings: What is allowed but may surprise.
+        refers: True when the spec refers to ConfigMaps, which no watch reports.
     """
 
     namespace: str
@@ -91,6 +92,7 @@ class Observation:
     route_settled: bool = True
     address: str = ""
     warnings: tuple[str, ...] = ()
+    refers: bool = False
 
     @property
     def wanted_replicas(self) -> int | None:

@@ -13,6 +13,9 @@ _IMAGE_REASONS: Final = frozenset(
 )
 _FETCH_PREFIX: Final = "fetch"
 SAID_MAX_LENGTH: Final = 200
+CRASHES_MIN: Final = 2
+"""Restarts after which a container that is not ready counts as crashing again and again: one may be
+an accident."""
 
 
 def find_trouble(
@@ -62,9 +65,19 @@ def _container_trouble(container: Mapping[str, Any]) -> Finding | None:
         return _configuration_trouble(message)
     if reason in {"CreateContainerError", "RunContainerError"}:
         return Finding("ContainerCannotStart", f"{message} Check spec.engine and podTemplate.")
-    if reason == "CrashLoopBackOff":
+    if reason == "CrashLoopBackOff" or _keeps_crashing(container):
         return _crash(container)
     return None
+
+
+def _keeps_crashing(container: Mapping[str, Any]) -> bool:
+    """True between two crashes, while it runs: otherwise the trouble would come and go with it."""
+    crashed = bool(container.get("lastState", {}).get("terminated"))
+    return (
+        crashed
+        and not container.get("ready", False)
+        and container.get("restartCount", 0) >= CRASHES_MIN
+    )
 
 
 def _configuration_trouble(message: str) -> Finding:

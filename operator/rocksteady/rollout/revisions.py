@@ -34,12 +34,19 @@ class FrozenText:
 
 def referenced_keys(spec: LLMDeploymentSpec) -> tuple[ConfigMapKeyReference, ...]:
     """The ConfigMap keys whose contents a revision freezes: chat template, then env in order."""
-    keys = [spec.model.chat_template] if spec.model.chat_template else []
-    for entry in spec.engine.env:
-        source = (entry.get("valueFrom") or {}).get("configMapKeyRef")
-        if isinstance(source, Mapping) and "name" in source and "key" in source:
-            keys.append(ConfigMapKeyReference(name=source["name"], key=source["key"]))
-    return tuple(dict.fromkeys(keys))
+    keys = [spec.model.chat_template, *map(frozen_key_of, spec.engine.env)]
+    return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def frozen_key_of(entry: Mapping[str, Any]) -> ConfigMapKeyReference | None:
+    """The ConfigMap key that an environment variable is frozen from; None: it is not.
+
+    An optional key may be missing, and then there is nothing to freeze: it stays a reference.
+    """
+    source = (entry.get("valueFrom") or {}).get("configMapKeyRef") or {}
+    if "name" not in source or "key" not in source or source.get("optional"):
+        return None
+    return ConfigMapKeyReference(name=source["name"], key=source["key"])
 
 
 def behaving_part(spec: LLMDeploymentSpec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
-from rocksteady.rollout.decide import RECHECK_SECONDS, decide
+from rocksteady.rollout.decide import RECHECK_SECONDS, REFERENCE_SECONDS, decide
 from rocksteady.rollout.observation import Finding, Observation
 from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.revisions import HISTORY_LIMIT
@@ -269,6 +269,11 @@ def test_decide__runs_and_says(
     [
         pytest.param(
             observation(stable=A, workloads={A: running(1)}), None, id="settled: only when woken"
+        ),
+        pytest.param(
+            observation(stable=A, workloads={A: running(1)}, refers=True),
+            REFERENCE_SECONDS,
+            id="settled, with a ConfigMap that no watch reports",
         ),
         pytest.param(observation(), RECHECK_SECONDS, id="on its way"),
         pytest.param(

@@ -120,6 +120,19 @@ def progress(reason: str, status: str) -> dict[str, str]:
             id="the server ends again and again",
         ),
         pytest.param(
+            pod(
+                containerStatuses=[
+                    container_status(
+                        state={"running": {}}, restartCount=3, **terminated(1, message="bad flag")
+                    )
+                ]
+            ),
+            "CrashLooping",
+            f"{POD}: container model-server ends with exit code 1: bad flag. See its logs: kubectl"
+            " logs --previous.",
+            id="it runs for a moment between two crashes",
+        ),
+        pytest.param(
             pod(containerStatuses=[crashing()]),
             "CrashLooping",
             f"{POD}: container model-server ends with exit code unknown. See its logs: kubectl logs"

@@ -108,6 +108,18 @@ def test_behaving_part__leaves_out_defaults() -> None:
             id="environment variables from elsewhere",
         ),
         pytest.param(
+            env(
+                {
+                    "name": "O",
+                    "valueFrom": {
+                        "configMapKeyRef": {"name": "prompts", "key": "system", "optional": True}
+                    },
+                }
+            ),
+            (),
+            id="an optional key stays a reference",
+        ),
+        pytest.param(
             env({"name": "Y", "valueFrom": None}), (), id="an environment variable without a source"
         ),
         pytest.param(
