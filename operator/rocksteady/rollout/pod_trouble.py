@@ -4,6 +4,7 @@ Pure. Only what needs somebody's help is trouble; a pod that is pulling or loadi
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rocksteady.rollout.observation import Finding
@@ -16,6 +17,8 @@ SAID_MAX_LENGTH: Final = 200
 CRASHES_MIN: Final = 2
 """Restarts after which a container that is not ready counts as crashing again and again: one may be
 an accident."""
+STOPPED_EXIT_CODES: Final = frozenset({0, 137, 143})
+"""How a container ends that the kubelet stops: by itself, by SIGKILL, or by SIGTERM."""
 
 
 def find_trouble(
@@ -46,13 +49,13 @@ def _pod_trouble(pod: Mapping[str, Any]) -> Finding | None:
             )
     containers = (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ()))
     for container in containers:
-        finding = _container_trouble(container)
+        finding = _container_trouble(container, pod.get("spec", {}))
         if finding is not None:
             return finding
     return None
 
 
-def _container_trouble(container: Mapping[str, Any]) -> Finding | None:
+def _container_trouble(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Finding | None:
     waiting = container.get("state", {}).get("waiting") or {}
     reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
     if reason in _IMAGE_REASONS:
@@ -66,7 +69,7 @@ def _container_trouble(container: Mapping[str, Any]) -> Finding | None:
     if reason in {"CreateContainerError", "RunContainerError"}:
         return Finding("ContainerCannotStart", f"{message} Check spec.engine and podTemplate.")
     if reason == "CrashLoopBackOff" or _keeps_crashing(container):
-        return _crash(container)
+        return _never_started(container, spec) or _crash(container)
     return None
 
 
@@ -78,6 +81,44 @@ def _keeps_crashing(container: Mapping[str, Any]) -> bool:
         and not container.get("ready", False)
         and container.get("restartCount", 0) >= CRASHES_MIN
     )
+
+
+def _never_started(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Finding | None:
+    """NeverReady when the kubelet ended the last run since the startup probe never passed.
+
+    A container's status does not say who ended it. A run that was stopped after as long as the
+    probe allows, and not later than the pod's grace period after that, was.
+    """
+    last = container.get("lastState", {}).get("terminated") or {}
+    probe = _startup_probe(spec, str(container["name"]))
+    if not probe or last.get("reason") == "OOMKilled":
+        return None
+    if last.get("exitCode") not in STOPPED_EXIT_CODES or "startedAt" not in last:
+        return None
+    period = timedelta(seconds=probe.get("periodSeconds", 10))
+    allowed = probe.get("failureThreshold", 3) * period + timedelta(
+        seconds=probe.get("initialDelaySeconds", 0)
+    )
+    grace = timedelta(seconds=spec.get("terminationGracePeriodSeconds", 30))
+    ran = datetime.fromisoformat(last["finishedAt"]) - datetime.fromisoformat(last["startedAt"])
+    # The first probe comes at once, so the last comes one period before the time is over.
+    if not allowed - period <= ran <= allowed + grace + period:
+        return None
+    return Finding(
+        "NeverReady",
+        f"container {container['name']} did not start to serve within"
+        f" {allowed.total_seconds():.0f} s and was restarted. See its logs, or raise"
+        " spec.engine.startupTimeoutSeconds.",
+    )
+
+
+def _startup_probe(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The startup probe of a container; empty when it has none."""
+    for container in spec.get("containers", ()):
+        if container["name"] == name:
+            probe: Mapping[str, Any] = container.get("startupProbe") or {}
+            return probe
+    return {}
 
 
 def _configuration_trouble(message: str) -> Finding:

@@ -1,5 +1,6 @@
 """What a user reads when pods are not ready, from statuses as a kubelet writes them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +21,24 @@ def terminated(code: int, reason: str = "Error", message: str = "") -> dict[str,
 def crashing(**last: Any) -> dict[str, Any]:
     back_off = waiting("CrashLoopBackOff", "back-off 40s restarting failed container")
     return container_status(**back_off, restartCount=4, **last)
+
+
+def stopped(code: int, seconds: int, reason: str = "Error") -> Manifest:
+    """A pod whose server has two minutes to start, and whose last run lasted so long.
+
+    It has 20 s to end, as a pod of `drainTimeoutSeconds: 0` has.
+    """
+    ended = datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+    last = {
+        "exitCode": code,
+        "reason": reason,
+        "startedAt": "2026-11-23T12:00:00Z",
+        "finishedAt": f"{ended:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    seen = pod(containerStatuses=[crashing(lastState={"terminated": last})])
+    probe = {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "failureThreshold": 24}
+    server = {"name": "model-server", "startupProbe": probe}
+    return {**seen, "spec": {"containers": [server], "terminationGracePeriodSeconds": 20}}
 
 
 def progress(reason: str, status: str) -> dict[str, str]:
@@ -170,6 +189,33 @@ def progress(reason: str, status: str) -> dict[str, str]:
 )
 def test_find_trouble__of_a_pod(seen: Manifest, reason: str, message: str) -> None:
     assert find_trouble(live_deployment(), [seen]) == Finding(reason, message)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        pytest.param(stopped(137, 135), "NeverReady", id="killed when its time was over"),
+        pytest.param(stopped(143, 120), "NeverReady", id="ended by SIGTERM when its time was over"),
+        pytest.param(stopped(0, 118), "NeverReady", id="ended in good order when it was told to"),
+        pytest.param(stopped(137, 145), "NeverReady", id="killed after all of its grace period"),
+        pytest.param(stopped(1, 125), "CrashLooping", id="an error of its own just then"),
+        pytest.param(stopped(137, 40), "CrashLooping", id="killed long before"),
+        pytest.param(stopped(137, 3600), "CrashLooping", id="killed after it had served"),
+        pytest.param(stopped(137, 125, "OOMKilled"), "OutOfMemory", id="out of memory just then"),
+    ],
+)
+def test_find_trouble__tells_a_slow_start_from_a_crash(seen: Manifest, reason: str) -> None:
+    finding = find_trouble(live_deployment(), [seen])
+    assert finding is not None
+    assert finding.reason == reason
+
+
+def test_find_trouble__a_slow_start_names_the_limit_and_the_field() -> None:
+    assert find_trouble(live_deployment(), [stopped(137, 135)]) == Finding(
+        "NeverReady",
+        f"{POD}: container model-server did not start to serve within 120 s and was restarted."
+        " See its logs, or raise spec.engine.startupTimeoutSeconds.",
+    )
 
 
 @pytest.mark.parametrize(
