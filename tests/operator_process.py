@@ -33,14 +33,22 @@ class OperatorProcess:
     identity: str = "operator-under-test"
     probe_port: int = field(default_factory=lambda: free_ports(1)[0])
     process: subprocess.Popen[bytes] | None = None
+    _log_size_before: int = 0
 
     @property
     def log(self) -> Path:
         """What it wrote, over all starts."""
         return self.directory / "operator.log"
 
+    def has_said(self, text: str) -> bool:
+        """Whether it wrote something to its log since it was started last."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_size_before)
+            return text in log.read().decode()
+
     def start(self) -> None:
         """Start it."""
+        self._log_size_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [

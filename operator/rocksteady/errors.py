@@ -8,7 +8,7 @@ reason. Exceptions are for what interrupts a reconcile:
     │   ├── Conflict           409: what we read is no longer what is there
     │   ├── NotFound           404: the object does not exist
     │   ├── NotServed          404: the API server does not serve the kind, or not yet
-    │   ├── Forbidden          401, 403: a permission is missing
+    │   ├── Forbidden          403: a permission is missing, or admission or a quota refuses
     │   └── Invalid            400, 422: the API server rejects what we sent
     └── NotLeader              the Lease is not ours: no write may start
 """
@@ -46,7 +46,7 @@ class NotServed(ClusterError):  # noqa: N818 - a state of the API server
 
 
 class Forbidden(ClusterError):  # noqa: N818 - named as Kubernetes names it
-    """The operator lacks a permission (401, 403)."""
+    """The operator lacks a permission, or admission or a quota refuses what was sent (403)."""
 
 
 class Invalid(ClusterError):  # noqa: N818 - named as Kubernetes names it

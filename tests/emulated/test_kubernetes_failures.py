@@ -75,7 +75,7 @@ CALLS = [
     ("status", "expected"),
     [
         pytest.param(400, errors.Invalid, id="400"),
-        pytest.param(401, errors.Forbidden, id="401"),
+        pytest.param(401, errors.ClusterError, id="401"),
         pytest.param(403, errors.Forbidden, id="403"),
         pytest.param(409, errors.Conflict, id="409"),
         pytest.param(422, errors.Invalid, id="422"),

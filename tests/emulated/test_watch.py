@@ -47,7 +47,12 @@ class Watched:
         self.keys: list[Key] = []
         self.clock = FakeClock()
         self.connected: list[str] = []
-        self.pulse = Pulse(self.clock, lambda resource, _: self.connected.append(resource))
+        self.pulse = Pulse(
+            self.clock,
+            lambda resource, _: self.connected.append(resource),
+            lambda: self.clock.now().timestamp(),
+        )
+        self.pulse.expect(kind.plural for kind in server.kinds.values())
         endpoint = Endpoint(server.url, ssl.create_default_context(), "Bearer planted", None)
         self.thread = WatchThread(
             self.keys.append, lambda: open_session(endpoint, self.pulse), CHILDREN
@@ -145,7 +150,7 @@ async def test_watch__reports_a_pod_by_its_label(server: WatchServer) -> None:
 
 async def test_watch__does_not_report_what_belongs_to_nobody(server: WatchServer) -> None:
     async with watching(server) as watched:
-        server.put(kinds.DEPLOYMENT, child("foreign", ownerReferences=[]))
+        server.put(kinds.DEPLOYMENT, child("foreign", ownerReferences=[], labels={}))
         server.put(kinds.DEPLOYMENT, child())  # comes after it on the same watch
         await until(lambda: watched.keys != [], "the other one")
         assert watched.keys == [CHAT]
@@ -268,15 +273,20 @@ def with_references(*references: dict[str, object]) -> Manifest:
         pytest.param({"kind": "Service", **child()}, CHAT, id="a child that it controls"),
         pytest.param(
             with_references({"kind": "LLMDeployment", "name": "chat"}),
-            None,
-            id="an owner that does not control",
+            CHAT,
+            id="a label, and an owner that does not control",
         ),
         pytest.param(
             with_references({"kind": "Other", "name": "chat", "controller": True}),
             None,
             id="a controller of another kind",
         ),
-        pytest.param(with_references(), None, id="a label on what is no pod"),
+        pytest.param(with_references(), CHAT, id="a label on what lost its owner reference"),
+        pytest.param(
+            {"kind": "Service", **child(ownerReferences=[], labels={})},
+            None,
+            id="neither label nor owner",
+        ),
         pytest.param(pod(), CHAT, id="a pod with the label"),
         pytest.param(
             {"kind": "Pod", "metadata": {"name": "x", "namespace": NAMESPACE}},

@@ -24,7 +24,6 @@ _APPLY: Final = "application/apply-patch+yaml"
 _JSON: Final = "application/json"
 _ERRORS: Final[dict[int, type[errors.ClusterError]]] = {
     400: errors.Invalid,
-    401: errors.Forbidden,
     403: errors.Forbidden,
     409: errors.Conflict,
     422: errors.Invalid,

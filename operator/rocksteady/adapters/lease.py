@@ -2,10 +2,10 @@
 
 A Lease that another holds is judged by how long we have seen it unchanged, on our own monotonic
 clock, so that clocks of different nodes need not agree. Writes are allowed only while our last
-renewal is younger than the renew deadline, which is shorter than the time after which another may
-take over.
-Source: kubernetes/client-go:tools/leaderelection/leaderelection.go; the durations are its defaults
-for controllers (15 s, 10 s, 2 s).
+renewal is younger than the renew deadline, and a write takes at most as long as is left from then
+until another may take over.
+Source: kubernetes/client-go:tools/leaderelection/leaderelection.go; its defaults (15 s, 10 s, 2 s)
+leave a write 5 s, and an admission webhook alone may take 10 s.
 """
 
 import asyncio
@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from rocksteady import errors
+from rocksteady.adapters.kubernetes import CALL_TIMEOUT_SECONDS as WRITE_SECONDS
 from rocksteady.ports import Clock, Manifest
 from rocksteady.resources.kinds import Kind
 
 LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 
-DURATION_SECONDS: Final = 15
-RENEW_DEADLINE_SECONDS: Final = 10.0
+DURATION_SECONDS: Final = 30
+RENEW_DEADLINE_SECONDS: Final = DURATION_SECONDS - WRITE_SECONDS
 RETRY_SECONDS: Final = 2.0
 CALL_TIMEOUT_SECONDS: Final = 5.0
-"""Half of the deadline, so that one hung call leaves time for another."""
+"""A quarter of the deadline, so that a hung call leaves time for others."""
 
 
 class LeaseStore(Protocol):

@@ -102,7 +102,7 @@ class Telemetry:
         self._requests.labels(verb, resource, str(code)).inc()
 
     def reconciled(self, result: str, seconds: float) -> None:
-        """One pass ended as `success` or `error`."""
+        """One pass ended as `success`, `overtaken` or `error`."""
         self._passes.labels(result).inc()
         self._pass_seconds.observe(seconds)
 

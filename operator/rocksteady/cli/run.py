@@ -20,7 +20,12 @@ _DEFAULT = Settings()
 
 @click.command()
 @click.option("--kubeconfig", type=click.Path(dir_okay=False), help="Default: the pod's account.")
-@click.option("--context", "context_name", help="Context of the kubeconfig.")
+@click.option(
+    "--context",
+    "context_name",
+    envvar="ROCKSTEADY_RUN_CONTEXT",
+    help="Context of the kubeconfig.",
+)
 @click.option(
     "--fetch-image",
     default=defaults.DEFAULT_FETCH_IMAGE,
@@ -67,7 +72,9 @@ def run(
     configure_logging(log_level)
     settings = Settings(
         fetch_image=fetch_image,
-        client_namespaces=tuple(filter(None, client_namespaces.split(","))),
+        client_namespaces=tuple(
+            name.strip() for name in client_namespaces.split(",") if name.strip()
+        ),
         workers=workers,
         resync_seconds=resync_seconds,
         lease_namespace=lease_namespace,

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
@@ -34,34 +35,48 @@ class Endpoint:
 
 
 class Pulse:
-    """When each watch was last (re)connected.
+    """When each expected watch was last (re)connected. Watches beat it from their own thread.
 
     Args:
-        clock: The time.
+        clock: For the timestamps that are told to others.
         on_connect: Called with the resource and the timestamp in seconds.
+        monotonic: Seconds that never jump, by which ages are counted.
     """
 
-    def __init__(self, clock: Clock, on_connect: Callable[[str, float], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_connect: Callable[[str, float], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
         self._on_connect = on_connect
+        self._monotonic = monotonic
         self._last: dict[str, float] = {}
-        self._since = clock.now().timestamp()
+        self._connected: set[str] = set()
+
+    def expect(self, resources: Iterable[str]) -> None:
+        """Watches of these are being started: the age of each counts from now."""
+        now = self._monotonic()
+        self._connected = set()
+        self._last = dict.fromkeys(resources, now)
 
     def beat(self, resource: str) -> None:
         """A watch of this resource was connected."""
-        now = self._clock.now().timestamp()
-        self._last[resource] = now
-        self._on_connect(resource, now)
+        self._on_connect(resource, self._clock.now().timestamp())
+        if resource in self._last:
+            self._last[resource] = self._monotonic()
+            self._connected.add(resource)
+
+    @property
+    def complete(self) -> bool:
+        """True when every expected watch was connected at least once."""
+        return self._connected >= self._last.keys()
 
     def oldest_seconds(self) -> float:
-        """Age of the watch that was connected longest ago; before the first, age of the start."""
-        oldest = min(self._last.values(), default=self._since)
-        return self._clock.now().timestamp() - oldest
-
-    def restart(self) -> None:
-        """Count anew: all watches are started again."""
-        self._last.clear()
-        self._since = self._clock.now().timestamp()
+        """Age of the expected watch that was connected longest ago; 0 when none is expected."""
+        oldest = min(self._last.values(), default=None)
+        return 0.0 if oldest is None else self._monotonic() - oldest
 
 
 def open_session(endpoint: Endpoint, pulse: Pulse) -> kopf.AiohttpSession:

@@ -44,14 +44,17 @@ class Backoffs:
 def owner_key(body: Any) -> Key | None:
     """Key of the LLMDeployment that controls an object; None when none does.
 
-    A pod is controlled by a ReplicaSet, so that its label has to tell.
+    A pod is controlled by a ReplicaSet, and somebody may have taken the owner reference away: then
+    the label tells.
     """
     metadata = body["metadata"]
-    for reference in metadata.get("ownerReferences", ()):
-        if reference.get("controller") and reference["kind"] == conventions.KIND:
+    controllers = [one for one in metadata.get("ownerReferences", ()) if one.get("controller")]
+    for reference in controllers:
+        if reference["kind"] == conventions.KIND:
             return Key(metadata["namespace"], reference["name"])
     name = metadata.get("labels", {}).get(conventions.LABEL_LLMDEPLOYMENT)
-    return Key(metadata["namespace"], name) if name and body["kind"] == "Pod" else None
+    orphaned = not controllers or body["kind"] == "Pod"
+    return Key(metadata["namespace"], name) if name and orphaned else None
 
 
 def build_registry(enqueue: Enqueue, login: Login, kinds: Iterable[Kind]) -> kopf.OperatorRegistry:

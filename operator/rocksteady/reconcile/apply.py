@@ -12,7 +12,7 @@ from rocksteady import conventions, errors
 from rocksteady.ports import Cluster, ClusterWriter, Manifest, ReconcileObserver
 from rocksteady.reconcile.snapshot import Snapshot, revision_of
 from rocksteady.resources import kinds
-from rocksteady.resources.drift import differs, has_foreign_entries
+from rocksteady.resources.drift import differs, has_foreign_entries, lacks
 from rocksteady.resources.kinds import kind_of
 from rocksteady.rollout.observation import Finding
 from rocksteady.rollout.plan import Plan
@@ -27,10 +27,14 @@ class Applied:
     Attributes:
         restored: Owned objects that somebody had edited or deleted, as `Kind name`.
         rejected: What the API server would not take; None: it took everything.
+        front_refused: True when the Service that users talk to could not be made what it should be.
+        unaddressed: True when that Service is not there at all, or not ours.
     """
 
     restored: tuple[str, ...]
     rejected: Finding | None
+    front_refused: bool = False
+    unaddressed: bool = False
 
 
 async def apply(
@@ -47,38 +51,51 @@ async def apply(
         NotLeader: The Lease was lost; nothing more was written.
     """
     wanted = list(manifests)
-    rejected, refused = await _rehearse(snapshot, wanted, cluster)
+    findings, refused = await _rehearse(snapshot, wanted, cluster)
     restored: list[str] = []
+    front_refused = False
     for manifest in wanted:
         if revision_of(manifest) in refused:
             continue
-        taken = await _taken(snapshot, manifest, cluster)
-        if taken is not None:
-            rejected = rejected or taken
-            continue
         try:
-            if await _apply_one(snapshot, manifest, cluster, observer):
+            finding = await _taken(snapshot, manifest, cluster)
+            if finding is None and await _apply_one(snapshot, manifest, cluster, observer):
                 restored.append(f"{manifest['kind']} {manifest['metadata']['name']}")
-        except errors.Invalid as error:
-            rejected = rejected or _rejection(manifest, str(error))
+        except (errors.Invalid, errors.Forbidden) as error:
+            finding = _rejection(manifest, error)
         except errors.NotServed:
             # Without the Gateway API there is no Gateway either, which has been reported.
             if kind_of(manifest) not in kinds.OPTIONAL:
                 raise
+        if finding is not None:
+            findings.append(finding)
+            front_refused = front_refused or _is_front(snapshot, manifest)
     if plan.prune:
         # What was rejected may be what sends requests to the new revision.
-        held = _reached(snapshot) if rejected else frozenset()
+        held = _reached(snapshot) if findings else frozenset()
         await _prune(snapshot, {*plan.running, *held}, plan.forget, wanted, cluster, observer)
-    return Applied(tuple(restored), rejected)
+    return Applied(
+        restored=tuple(restored),
+        rejected=findings[0] if findings else None,
+        front_refused=front_refused,
+        unaddressed=front_refused
+        and snapshot.live.find(kinds.SERVICE, snapshot.owner.name) is None,
+    )
+
+
+def _is_front(snapshot: Snapshot, manifest: Manifest) -> bool:
+    """True for the Service that users talk to."""
+    name = manifest["metadata"]["name"]
+    return kind_of(manifest) == kinds.SERVICE and name == snapshot.owner.name
 
 
 async def _rehearse(
     snapshot: Snapshot, wanted: list[Manifest], cluster: ClusterWriter
-) -> tuple[Finding | None, set[str | None]]:
+) -> tuple[list[Finding], set[str | None]]:
     """Ask the API server about each new Deployment, before anything of its revision is created.
 
     Returns:
-        The first that it would not take, or not take whole; and the revisions of all such.
+        What it would not take, or not take whole; and the revisions of all such.
     """
     findings: dict[str | None, Finding] = {}
     for manifest in wanted:
@@ -88,25 +105,25 @@ async def _rehearse(
             continue
         try:
             answer = await cluster.rehearse(kinds.DEPLOYMENT, manifest)
-        except errors.Invalid as error:
-            findings[revision_of(manifest)] = _rejection(manifest, str(error))
+        except (errors.Invalid, errors.Forbidden) as error:
+            findings[revision_of(manifest)] = _rejection(manifest, error)
         else:
-            # What admission adds is no reason to refuse; that something is missing is.
-            if differs(manifest, answer) and not has_foreign_entries(manifest, answer):
-                findings[revision_of(manifest)] = _rejection(manifest, _DROPPED)
-    return next(iter(findings.values()), None), set(findings)
+            # What admission adds or changes is no reason to refuse; that something is missing is.
+            if lacks(answer, manifest) and not has_foreign_entries(manifest, answer):
+                findings[revision_of(manifest)] = _rejection(manifest, None)
+    return list(findings.values()), set(findings)
 
 
 async def _taken(snapshot: Snapshot, manifest: Manifest, cluster: Cluster) -> Finding | None:
     """Whether an object of this name belongs to somebody else: it is not ours to take over.
 
-    What an LLMDeployment of the same name left behind, deleted a moment ago, is.
+    What an LLMDeployment of the same name left behind is, whether or not it still names its owner.
     """
     kind, name = kind_of(manifest), manifest["metadata"]["name"]
     if snapshot.live.find(kind, name) is not None:
         return None
     found = await cluster.get(kind, snapshot.owner.namespace, name)
-    if found is None or _controller(found) == (conventions.KIND, snapshot.owner.name):
+    if found is None or _is_left_behind(snapshot, found):
         return None
     return Finding(
         "NameTaken",
@@ -115,11 +132,14 @@ async def _taken(snapshot: Snapshot, manifest: Manifest, cluster: Cluster) -> Fi
     )
 
 
-def _controller(manifest: Manifest) -> tuple[str, str] | None:
-    """Kind and name of an object's controller; None when it has none."""
-    references = manifest["metadata"].get("ownerReferences", ())
-    controllers = [(ref["kind"], ref["name"]) for ref in references if ref.get("controller")]
-    return controllers[0] if controllers else None
+def _is_left_behind(snapshot: Snapshot, found: Manifest) -> bool:
+    """True when an LLMDeployment of this name is the controller, or we made it and nobody is."""
+    metadata, name = found["metadata"], snapshot.owner.name
+    controllers = [one for one in metadata.get("ownerReferences", ()) if one.get("controller")]
+    if controllers:
+        return (controllers[0]["kind"], controllers[0]["name"]) == (conventions.KIND, name)
+    labelled = (metadata.get("labels") or {}).get(conventions.LABEL_LLMDEPLOYMENT) == name
+    return labelled and conventions.ANNOTATION_APPLIED in (metadata.get("annotations") or {})
 
 
 async def _apply_one(
@@ -131,13 +151,27 @@ async def _apply_one(
     if live is not None and not differs(manifest, live):
         return False
     if live is not None and has_foreign_entries(manifest, live):
-        version = live["metadata"]["resourceVersion"]
-        metadata = {**manifest["metadata"], "resourceVersion": version}
-        answer = await cluster.replace(kind, {**manifest, "metadata": metadata})
+        answer = await cluster.replace(
+            kind, {**manifest, "metadata": _kept_metadata(manifest, live)}
+        )
     else:
         answer = await cluster.apply(kind, manifest)
     observer.applied(kind.kind, "apply")
     return _was_edited(manifest, live) and not differs(manifest, answer)
+
+
+def _kept_metadata(manifest: Manifest, live: Manifest) -> Manifest:
+    """Our metadata over what others put on the object: replacing would take theirs away."""
+    ours, theirs = manifest["metadata"], live["metadata"]
+    kept = {
+        **ours,
+        "resourceVersion": theirs["resourceVersion"],
+        "labels": {**(theirs.get("labels") or {}), **ours["labels"]},
+        "annotations": {**(theirs.get("annotations") or {}), **ours["annotations"]},
+    }
+    if theirs.get("finalizers"):
+        kept["finalizers"] = theirs["finalizers"]
+    return kept
 
 
 def _was_edited(manifest: Manifest, live: Manifest | None) -> bool:
@@ -150,19 +184,26 @@ def _was_edited(manifest: Manifest, live: Manifest | None) -> bool:
     )
 
 
-def _rejection(manifest: Manifest, error: str) -> Finding:
+def _rejection(manifest: Manifest, error: errors.ClusterError | None) -> Finding:
+    """What the API server says of a manifest; None: it takes it, but not whole."""
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
+    said = _DROPPED if error is None else str(error)
     volumes = manifest.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", ())
-    if any("image" in volume for volume in volumes) and (error == _DROPPED or "volume" in error):
+    if any("image" in volume for volume in volumes) and (error is None or "volume" in said):
         return Finding(
             "ImageVolumeUnsupported",
             "this cluster cannot mount an image as a volume, which oci:// needs. Use Kubernetes"
             " 1.35 or newer (1.33 and 1.34 with the feature gate ImageVolume), or another scheme"
-            f" in spec.model.uri. ({error})",
+            f" in spec.model.uri. ({said})",
+        )
+    if isinstance(error, errors.Forbidden):
+        return Finding(
+            "RejectedByApiServer",
+            f"{name}: {said}. Check quotas, admission policies and the operator's permissions.",
         )
     return Finding(
         "RejectedByApiServer",
-        f"{name}: {error}. Check spec.podTemplate, spec.resources and spec.engine.env.",
+        f"{name}: {said}. Check spec.podTemplate, spec.resources and spec.engine.env.",
     )
 
 

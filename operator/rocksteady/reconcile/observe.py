@@ -50,6 +50,7 @@ async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
         workloads=_workloads(live),
         route=gateways or _route_finding(owner, validation.deployment, live),
         route_settled=_route_settled(owner, validation.deployment, live),
+        route_behind=_route_behind(owner, live),
         refers=bool(frozen),
         warnings=tuple(f"{warning.path}: {warning.message}" for warning in validation.warnings),
     )
@@ -71,10 +72,17 @@ async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
 async def _read_frozen(
     owner: Owner, deployment: LLMDeployment | None, cluster: ClusterReader
 ) -> tuple[tuple[FrozenText, ...], Finding | None]:
-    """Contents of the ConfigMap keys that the spec refers to, or the first that is missing."""
+    """Contents of the ConfigMap keys that the spec refers to, or the first that is missing.
+
+    Each ConfigMap is read once, so that its keys are of one moment.
+    """
+    references = referenced_keys(deployment.spec) if deployment else ()
+    maps: dict[str, Manifest | None] = {}
+    for name in {reference.name for reference in references}:
+        maps[name] = await cluster.get(kinds.CONFIG_MAP, owner.namespace, name)
     frozen: list[FrozenText] = []
-    for reference in referenced_keys(deployment.spec) if deployment else ():
-        found = await cluster.get(kinds.CONFIG_MAP, owner.namespace, reference.name)
+    for reference in references:
+        found = maps[reference.name]
         content = (found or {}).get("data", {}).get(reference.key)
         if content is None:
             return (), _missing_key(reference, exists=found is not None)
@@ -183,11 +191,11 @@ def _workloads(live: Live) -> dict[str, Workload]:
 
 def _workload(deployment: Manifest, pods: Sequence[Manifest]) -> Workload:
     status = deployment.get("status", {})
-    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    current = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
     wanted = deployment["spec"].get("replicas", 1)
-    ready = min(status.get("readyReplicas", 0), wanted) if seen else 0
+    ready = min(status.get("readyReplicas", 0), wanted)
     trouble = find_trouble(deployment, pods) if ready < wanted else None
-    return Workload(wanted, status.get("replicas", 0), ready, trouble)
+    return Workload(wanted, status.get("replicas", 0), ready, trouble, current=current)
 
 
 def _route_finding(owner: Owner, deployment: LLMDeployment | None, live: Live) -> Finding | None:
@@ -218,6 +226,18 @@ def _route_settled(owner: Owner, deployment: LLMDeployment | None, live: Live) -
     return len(accepted) >= len(gateway.parent_refs)
 
 
+def _route_behind(owner: Owner, live: Live) -> bool:
+    """True when a gateway accepted an earlier form of the route and says nothing of this one."""
+    route = live.find(kinds.HTTP_ROUTE, owner.name) or {}
+    return any(
+        condition["type"] == "Accepted"
+        and condition["status"] == "True"
+        and not _is_of_now(route, condition)
+        for parent in route.get("status", {}).get("parents", ())
+        for condition in parent.get("conditions", ())
+    )
+
+
 def _route_answers(owner: Owner, live: Live) -> list[tuple[str, list[dict[str, Any]]]]:
     """What each gateway says of the route: its name, and its conditions.
 
@@ -226,15 +246,16 @@ def _route_answers(owner: Owner, live: Live) -> list[tuple[str, list[dict[str, A
     route = live.find(kinds.HTTP_ROUTE, owner.name)
     if route is None:
         return []
-    generation = route["metadata"].get("generation", 0)
     return [
         (
             str(parent["parentRef"]["name"]),
-            [
-                condition
-                for condition in parent.get("conditions", ())
-                if condition.get("observedGeneration", generation) >= generation
-            ],
+            [one for one in parent.get("conditions", ()) if _is_of_now(route, one)],
         )
         for parent in route.get("status", {}).get("parents", ())
     ]
+
+
+def _is_of_now(route: Manifest, condition: Mapping[str, Any]) -> bool:
+    """True when a condition was made from the route's present generation."""
+    generation = route["metadata"].get("generation", 0)
+    return bool(condition.get("observedGeneration", generation) >= generation)

@@ -1,6 +1,6 @@
 """One pass over one LLMDeployment: observe, decide, render, apply, report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rocksteady.ports import (
@@ -14,7 +14,13 @@ from rocksteady.ports import (
 from rocksteady.reconcile.apply import apply
 from rocksteady.reconcile.observe import observe
 from rocksteady.reconcile.render import render
-from rocksteady.reconcile.report import announcements, claims_after, new_status, status_manifest
+from rocksteady.reconcile.report import (
+    announcements,
+    claims_after,
+    new_status,
+    ours_of,
+    status_manifest,
+)
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
 from rocksteady.rollout.decide import decide
@@ -63,6 +69,8 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
     plan = decide(snapshot.observation)
     manifests = render(snapshot, plan, needs.settings)
     applied = await apply(snapshot, plan, manifests, needs.cluster, needs.observer)
+    if applied.front_refused:  # then nothing was promoted
+        plan = decide(replace(snapshot.observation, front_refused=True))
     claims = claims_after(plan, applied)
     status = new_status(snapshot, plan, claims, needs.clock.now())
     await _report(snapshot, status_manifest(snapshot, status), needs)
@@ -74,7 +82,7 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
 
 
 async def _report(snapshot: Snapshot, manifest: Manifest, needs: Dependencies) -> None:
-    """Write the status, unless it already reads so."""
-    if snapshot.manifest.get("status") != manifest["status"]:
+    """Write the status, unless it already reads so but for conditions that others keep there."""
+    if ours_of(snapshot.manifest.get("status"), manifest["status"]) != manifest["status"]:
         await needs.cluster.apply_status(kinds.LLM_DEPLOYMENT, manifest)
         needs.observer.applied(kinds.LLM_DEPLOYMENT.kind, "status")

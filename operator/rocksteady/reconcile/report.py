@@ -31,7 +31,7 @@ def claims_after(plan: Plan, applied: Applied) -> dict[str, Claim]:
     if applied.rejected is not None:
         reason, message = applied.rejected.reason, applied.rejected.message
         claims[conventions.STALLED] = Claim(ConditionStatus.TRUE, reason, message)
-        if claims[conventions.READY].status is not ConditionStatus.TRUE:
+        if applied.unaddressed or claims[conventions.READY].status is not ConditionStatus.TRUE:
             claims[conventions.READY] = Claim(ConditionStatus.FALSE, reason, message)
     return claims
 
@@ -94,6 +94,16 @@ def status_manifest(snapshot: Snapshot, status: LLMDeploymentStatus) -> Manifest
         },
         "status": content,
     }
+
+
+def ours_of(live: Mapping[str, Any] | None, reported: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A live status without the conditions that are not among those reported; None: none yet."""
+    if live is None:
+        return None
+    types = {condition["type"] for condition in reported["conditions"]}
+    found = live.get("conditions")
+    conditions = found if isinstance(found, list) else []
+    return {**live, "conditions": [one for one in conditions if one.get("type") in types]}
 
 
 def announcements(

@@ -17,7 +17,10 @@ class PassObserver(Protocol):
     def passed(self, key: Key, outcome: Outcome, seconds: float) -> None:
         """A pass went well."""
 
-    def failed(self, key: Key, error: BaseException, retry_seconds: float) -> None:
+    def overtaken(self, key: Key, error: errors.ClusterError, seconds: float) -> None:
+        """Somebody wrote or deleted meanwhile what the pass had read; it will be done again."""
+
+    def failed(self, key: Key, error: BaseException, seconds: float, retry_seconds: float) -> None:
         """A pass failed and will be tried again."""
 
 
@@ -39,10 +42,11 @@ async def work(queue: WorkQueue, needs: Dependencies, observer: PassObserver) ->
                 outcome = await reconcile(key, needs)
         except errors.NotLeader:
             raise
-        except errors.Conflict:
-            queue.add(key)  # somebody wrote meanwhile: the next pass reads what
+        except (errors.Conflict, errors.NotFound) as error:
+            queue.retry(key)  # later each time, for who writes faster than a pass takes
+            observer.overtaken(key, error, loop.time() - started)
         except Exception as error:  # noqa: BLE001 - one object's trouble must not stop the others
-            observer.failed(key, error, queue.retry(key))
+            observer.failed(key, error, loop.time() - started, queue.retry(key))
         else:
             queue.forget(key)
             observer.passed(key, outcome, loop.time() - started)

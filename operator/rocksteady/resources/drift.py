@@ -34,6 +34,20 @@ def differs(wanted: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
     return not _says(wanted, live) or has_foreign_entries(wanted, live)
 
 
+def lacks(answer: Any, wanted: Any) -> bool:
+    """True when the API server's answer leaves out something that was wanted.
+
+    What it, or admission, sets to another value is not left out.
+    """
+    if isinstance(wanted, dict):
+        present = answer if isinstance(answer, dict) else {}
+        return any(lacks(present.get(key), value) for key, value in wanted.items())
+    if _is_list(wanted):
+        elements = answer if _is_list(answer) else ()
+        return len(elements) < len(wanted) or any(map(lacks, elements, wanted))
+    return answer is None and not _same_scalar(wanted, answer)
+
+
 def has_foreign_entries(wanted: Any, live: Any) -> bool:
     """True when somebody added to a selector or to a list that is merged by element.
 

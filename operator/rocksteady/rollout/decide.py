@@ -53,13 +53,16 @@ def _next_look(seen: Observation, *, settled: bool) -> float | None:
 
 
 def _roles(seen: Observation) -> tuple[str | None, str | None]:
-    """Stable and canary. The target becomes stable when all its wanted replicas are ready."""
+    """Stable and canary.
+
+    The target becomes stable when all its wanted replicas are ready and requests can be sent to it.
+    """
     target, stable = seen.target, seen.stable
     if target is None:  # the spec cannot be read: hold what stands, start nothing
         return stable, None
     if stable == target:
         return stable, None
-    if _is_ready(seen, target):
+    if _is_ready(seen, target) and not seen.front_refused:
         return target, None
     return stable, target
 
@@ -77,6 +80,7 @@ def _is_ready(seen: Observation, revision: str) -> bool:
     return (
         workload is not None
         and wanted is not None
+        and workload.current
         and workload.wanted == wanted
         and workload.ready >= wanted
     )
@@ -85,13 +89,28 @@ def _is_ready(seen: Observation, revision: str) -> bool:
 def _running(seen: Observation, stable: str | None, canary: str | None) -> dict[str, int]:
     """Replicas by revision: the wanted number each.
 
-    A revision that was stable until now stays for this pass, so that requests go elsewhere before
-    its pods stop. A spec that no revision can be made of stops nothing.
+    A revision that was stable until now stays for this pass, and for as long as a gateway may go by
+    an earlier form of the route. A spec that no revision can be made of stops nothing.
     """
     if seen.target is None:
         return {revision: workload.wanted for revision, workload in seen.workloads.items()}
     wanted = seen.wanted_replicas or 0
-    return {revision: wanted for revision in (stable, canary, seen.stable) if revision is not None}
+    kept = (stable, canary, seen.stable, _still_routed(seen, stable, canary))
+    return {revision: wanted for revision in kept if revision is not None}
+
+
+def _still_routed(seen: Observation, stable: str | None, canary: str | None) -> str | None:
+    """The newest other revision with ready pods, while a gateway may still send it requests."""
+    if not seen.route_behind:
+        return None
+    others = [
+        record
+        for record in seen.revisions.values()
+        if record.hash not in {stable, canary}
+        and (workload := seen.workloads.get(record.hash)) is not None
+        and workload.ready > 0
+    ]
+    return max(others, key=lambda record: record.number).hash if others else None
 
 
 def _forgotten(seen: Observation, keep: set[str | None]) -> tuple[str, ...]:
@@ -143,12 +162,12 @@ def _reconciling(
     ]
     if starting:
         return Claim(ConditionStatus.TRUE, "ReplicasStarting", _progress(seen, starting[0]) + ".")
+    if running and not seen.route_settled:
+        return Claim(ConditionStatus.TRUE, "RoutePending", _ROUTE_PENDING)
     leaving = sorted(set(seen.workloads) - {seen.target, canary})
     if leaving and seen.target is not None:
         message = f"{_label(seen, leaving[0])} is being stopped."
         return Claim(ConditionStatus.TRUE, "StoppingOldRevision", message)
-    if running and not seen.route_settled:
-        return Claim(ConditionStatus.TRUE, "RoutePending", _ROUTE_PENDING)
     return Claim(ConditionStatus.FALSE, "Settled", "What is wanted is what runs.")
 
 

@@ -47,14 +47,16 @@ class Workload:
     Attributes:
         wanted: Replicas that its Deployment asks for.
         existing: Pods that exist.
-        ready: Pods that are ready; 0 while the Deployment's controller lags behind the spec.
+        ready: Pods that are ready, as last counted.
         trouble: Why pods are not ready, when that is known; None otherwise.
+        current: False while the Deployment's controller has not yet seen what is wanted now.
     """
 
     wanted: int
     existing: int
     ready: int
     trouble: Finding | None = None
+    current: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class Observation:
         route: What stands between the gateway and the model; None when nothing does, or when no
             gateway is wanted.
         route_settled: True when no gateway is wanted, or when all of them accepted the route.
+        route_behind: True while a gateway that accepted an earlier form of the route has not
+            answered to the present one: it may go by the earlier one.
+        front_refused: True when the Service that users talk to could not be made what it should be.
         address: Where the model answers inside the cluster.
         warnings: What is allowed but may surprise.
         refers: True when the spec refers to ConfigMaps, which no watch reports.
@@ -90,6 +95,8 @@ class Observation:
     workloads: Mapping[str, Workload]
     route: Finding | None = None
     route_settled: bool = True
+    route_behind: bool = False
+    front_refused: bool = False
     address: str = ""
     warnings: tuple[str, ...] = ()
     refers: bool = False

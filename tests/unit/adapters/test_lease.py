@@ -91,7 +91,7 @@ async def test_acquire__creates_the_lease() -> None:
         "metadata": {"name": "leader", "namespace": "system", "resourceVersion": "1"},
         "spec": {
             "holderIdentity": "a",
-            "leaseDurationSeconds": 15,
+            "leaseDurationSeconds": DURATION_SECONDS,
             "acquireTime": "2026-11-23T12:00:00.000000Z",
             "renewTime": "2026-11-23T12:00:00.000000Z",
             "leaseTransitions": 0,

@@ -6,10 +6,11 @@ from rocksteady import errors
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.reconciler import REJECTED_SECONDS
 from rocksteady.resources import kinds
+from rocksteady.resources.kinds import Kind
 from tests.builders import NAME, NAMESPACE, UID, spec, with_gateway
 from tests.fakes.cluster import FakeCluster, Write
 from tests.fakes.simulation import Simulation
-from tests.fakes.stories import GATEWAY
+from tests.fakes.stories import GATEWAY, SERVING
 
 
 def refusing(kind: str, image: str = "", why: str = "spec.x: Invalid value") -> FakeCluster:
@@ -195,6 +196,123 @@ async def test_rejected__for_long_does_not_let_old_revisions_pile_up() -> None:
         await simulation.settle()
     assert simulation.replicas() == {"llama:v5": 1}
     assert simulation.condition("Stalled") == ("True", "RejectedByApiServer")
+
+
+class Denying(FakeCluster):
+    """Admission, or a quota, denies a kind."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.denied: str | None = kind
+
+    def _deny(self, kind: Kind) -> None:
+        if kind.kind == self.denied:
+            raise errors.Forbidden(f"403: {kind.plural} is forbidden: exceeded quota: team", 403)
+
+    async def apply(self, kind: Kind, manifest: Manifest) -> Manifest:
+        self._deny(kind)
+        return await super().apply(kind, manifest)
+
+    async def rehearse(self, kind: Kind, manifest: Manifest) -> Manifest:
+        self._deny(kind)
+        return await super().rehearse(kind, manifest)
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "NetworkPolicy", "Service"])
+async def test_denied__by_a_quota_is_said_with_the_cure_and_heals(kind: str) -> None:
+    cluster = Denying(kind)
+    simulation = Simulation(cluster)
+    simulation.create(spec())
+    outcome = await simulation.settle()
+    assert simulation.condition("Stalled") == ("True", "RejectedByApiServer")
+    assert "exceeded quota: team. Check quotas, admission policies" in simulation.message("Stalled")
+    assert outcome.requeue_after_seconds == REJECTED_SECONDS
+    cluster.denied = None
+    await simulation.settle()
+    assert simulation.conditions == SERVING
+
+
+async def test_admission__that_changes_a_value_is_no_reason_to_refuse() -> None:
+    simulation = Simulation()
+
+    def mirror(manifest: Manifest) -> None:
+        if manifest["kind"] == "Deployment":
+            container = manifest["spec"]["template"]["spec"]["containers"][0]
+            container["image"] = container["image"].replace("llama:", "mirror.example.com/llama:")
+
+    simulation.cluster.admit = mirror
+    simulation.create(spec())
+    for _ in range(4):  # each pass applies again what admission changes again
+        await simulation.reconcile()
+        simulation.nodes.run()
+    assert simulation.conditions == SERVING
+    assert simulation.recorder.reasons == ["Serving", "Promoted"]
+
+
+async def test_taken__without_a_service_of_ours_nobody_is_told_that_it_serves() -> None:
+    simulation = Simulation()
+    simulation.cluster.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "spec": {"selector": {"app": "of-somebody-else"}},
+        }
+    )
+    simulation.create(spec())
+    await simulation.settle()
+    assert simulation.condition("Ready") == ("False", "NameTaken")
+    assert simulation.condition("Stalled") == ("True", "NameTaken")
+
+
+async def test_taken__what_lost_its_owner_reference_is_ours_again() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+    [name] = simulation.cluster.of_kind(kinds.DEPLOYMENT)
+    simulation.edit_child(
+        kinds.DEPLOYMENT, name, lambda manifest: manifest["metadata"].pop("ownerReferences")
+    )
+    await simulation.settle()
+    assert simulation.conditions == SERVING
+    [deployment] = simulation.cluster.of_kind(kinds.DEPLOYMENT).values()
+    assert deployment["metadata"]["ownerReferences"][0]["uid"] == UID
+
+
+async def test_apply__a_replacement_keeps_what_others_put_on_the_object() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+
+    def mark(manifest: Manifest) -> None:
+        select_less(manifest)
+        metadata = manifest["metadata"]
+        metadata["finalizers"] = ["example.com/mesh"]
+        metadata["labels"]["example.com/team"] = "search"
+        metadata["annotations"]["example.com/note"] = "kept"
+
+    simulation.edit_child(kinds.SERVICE, NAME, mark)
+    await simulation.settle()
+    service = simulation.cluster.objects["Service", NAMESPACE, NAME]
+    assert "extra" not in service["spec"]["selector"]
+    assert service["metadata"]["finalizers"] == ["example.com/mesh"]
+    assert service["metadata"]["labels"]["example.com/team"] == "search"
+    assert service["metadata"]["annotations"]["example.com/note"] == "kept"
+
+
+async def test_status__with_a_condition_of_somebody_else_costs_no_write() -> None:
+    simulation = Simulation()
+    simulation.create(spec())
+    await simulation.settle()
+    foreign = {**simulation.status["conditions"][0], "type": "example.com/Audited"}
+    simulation.cluster.edit(
+        kinds.LLM_DEPLOYMENT,
+        NAMESPACE,
+        NAME,
+        lambda manifest: manifest["status"]["conditions"].append(foreign),
+    )
+    with simulation.no_writes():
+        await simulation.reconcile()
 
 
 async def test_prune__leaves_what_is_not_controlled_by_this_very_object() -> None:

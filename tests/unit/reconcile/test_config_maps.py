@@ -1,8 +1,11 @@
 """A revision freezes what it reads from ConfigMaps."""
 
+from rocksteady.ports import Manifest
 from rocksteady.resources import kinds
+from rocksteady.resources.kinds import Kind
 from rocksteady.rollout.decide import RECHECK_SECONDS
 from tests.builders import NAME, NAMESPACE, spec
+from tests.fakes.cluster import FakeCluster
 from tests.fakes.simulation import Simulation
 from tests.fakes.stories import ENGINE_WITH_PROMPT, SERVING, full, prompts
 
@@ -109,3 +112,33 @@ async def test_config_map__chat_template_is_copied_under_its_own_key_too() -> No
         "prompts.chat.jinja": "{{ messages }}",
         "chat.jinja": "{{ messages }}",
     }
+
+
+class EditedMidway(FakeCluster):
+    """Somebody edits the ConfigMap right after the operator has read it."""
+
+    edited = False
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        found = await super().get(kind, namespace, name)
+        if kind is kinds.CONFIG_MAP and name == "prompts" and not self.edited:
+            self.edited = True
+            self.put({**prompts("second"), "data": {"system": "second", "style": "second"}})
+        return found
+
+
+async def test_config_map__keys_of_a_revision_are_of_one_moment() -> None:
+    simulation = Simulation(EditedMidway())
+    simulation.cluster.put({**prompts("first"), "data": {"system": "first", "style": "first"}})
+    env = [
+        {"name": key.upper(), "valueFrom": {"configMapKeyRef": {"name": "prompts", "key": key}}}
+        for key in ("system", "style")
+    ]
+    simulation.create(spec(engine={**ENGINE_WITH_PROMPT, "env": env}))
+    await simulation.reconcile()
+    copies = [
+        found["data"]
+        for name, found in simulation.cluster.of_kind(kinds.CONFIG_MAP).items()
+        if name.endswith("-cfg")
+    ]
+    assert copies == [{"prompts.system": "first", "prompts.style": "first"}]

@@ -113,3 +113,33 @@ async def test_gateway__route_goes_to_the_revision_that_serves() -> None:
 def backends(simulation: Simulation) -> list[str]:
     [rule] = simulation.cluster.objects["HTTPRoute", NAMESPACE, NAME]["spec"]["rules"]
     return [backend["name"] for backend in rule["backendRefs"]]
+
+
+async def test_gateway__that_has_not_taken_the_new_route_keeps_the_old_revision_running() -> None:
+    # Given a model that serves behind a gateway, whose controller then goes away
+    simulation = Simulation()
+    simulation.cluster.put(copy(GATEWAY))
+    simulation.create(spec("llama:a", routing=with_gateway("inference")))
+    await simulation.settle()
+
+    def all_but_the_route() -> None:
+        while steps := [
+            one for one in simulation.nodes.steps() if not one.name.startswith("route")
+        ]:
+            for step in steps:
+                step.happen()
+
+    # When a changed revision gets ready
+    simulation.change(spec("llama:b", routing=with_gateway("inference")))
+    for _ in range(8):
+        await simulation.reconcile()
+        all_but_the_route()
+
+    # Then both run, since requests may still go to the old one
+    assert simulation.replicas() == {"llama:a": 1, "llama:b": 1}
+    assert simulation.condition("Reconciling") == ("True", "RoutePending")
+
+    # And when the controller is back, the old one goes
+    await simulation.settle()
+    assert simulation.replicas() == {"llama:b": 1}
+    assert simulation.conditions == SERVING

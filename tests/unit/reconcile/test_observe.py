@@ -45,14 +45,14 @@ async def test_observe__counts_wanted_existing_and_ready_pods() -> None:
     assert await workload(await serving()) == Workload(wanted=2, existing=2, ready=2)
 
 
-async def test_observe__counts_no_pod_as_ready_before_the_controller_saw_the_last_change() -> None:
+async def test_observe__tells_whether_the_controller_saw_the_last_change() -> None:
     simulation = await serving()
     found = deployment(simulation)
     found["spec"]["replicas"] = 1
     simulation.cluster.put(found)
-    assert (await workload(simulation)).ready == 0
+    assert await workload(simulation) == Workload(wanted=1, existing=2, ready=1, current=False)
     simulation.nodes.run()
-    assert (await workload(simulation)).ready == 1
+    assert await workload(simulation) == Workload(wanted=1, existing=1, ready=1)
 
 
 async def test_observe__counts_no_more_ready_pods_than_are_wanted() -> None:
@@ -68,7 +68,7 @@ async def test_observe__a_deployment_without_a_status_has_no_pods() -> None:
     found = deployment(simulation)
     del found["status"]
     simulation.cluster.put(found)
-    assert await workload(simulation) == Workload(wanted=2, existing=0, ready=0)
+    assert await workload(simulation) == Workload(wanted=2, existing=0, ready=0, current=False)
 
 
 async def test_observe__looks_for_trouble_only_while_pods_are_missing() -> None:

@@ -326,3 +326,17 @@ async def test_lost_lease__ends_the_pass_before_the_write() -> None:
     with pytest.raises(errors.NotLeader):
         await simulation.reconcile()
     assert len(simulation.cluster.writes) == 2
+
+
+async def test_scaling__up_does_not_say_that_nobody_is_served() -> None:
+    simulation = Simulation()
+    simulation.create(spec(replicas=2))
+    await simulation.settle()
+    simulation.change(spec(replicas=3))
+    for _ in range(3):  # the Deployment's controller has not looked yet
+        await simulation.reconcile()
+        assert simulation.condition("Ready") == ("True", "Serving")
+        assert simulation.condition("Reconciling") == ("True", "ReplicasStarting")
+    await simulation.settle()
+    assert simulation.conditions == SERVING
+    assert simulation.recorder.reasons.count("Serving") == 1

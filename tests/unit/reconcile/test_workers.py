@@ -41,14 +41,22 @@ class Passes:
     def __init__(self) -> None:
         self.passed_keys: list[tuple[Key, float]] = []
         self.failures: list[tuple[Key, BaseException, float]] = []
+        self.overtaken_keys: list[Key] = []
+        self.seconds: list[float] = []
 
     def passed(self, key: Key, outcome: Outcome, seconds: float) -> None:
         assert outcome.summary
         assert seconds >= 0
         self.passed_keys.append((key, asyncio.get_running_loop().time()))
 
-    def failed(self, key: Key, error: BaseException, retry_seconds: float) -> None:
+    def overtaken(self, key: Key, error: errors.ClusterError, seconds: float) -> None:
+        assert seconds >= 0
+        assert str(error)
+        self.overtaken_keys.append(key)
+
+    def failed(self, key: Key, error: BaseException, seconds: float, retry_seconds: float) -> None:
         self.failures.append((key, error, retry_seconds))
+        self.seconds.append(seconds)
 
     def times(self, key: Key) -> list[float]:
         return [time for passed, time in self.passed_keys if passed == key]
@@ -132,13 +140,22 @@ async def test_work__forgets_failures_after_a_success() -> None:
     assert passes.times(BAD) == [7]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(errors.Conflict("409", 409), id="somebody wrote meanwhile"),
+        pytest.param(errors.NotFound("404", 404), id="somebody deleted it meanwhile"),
+    ],
+)
 @in_virtual_time
-async def test_work__reads_again_at_once_after_a_conflict() -> None:
-    cluster = TroubledCluster(BAD, raising(errors.Conflict("409", 409), times=1))
-    passes = await run(cluster, 0.5, BAD)
+async def test_work__an_overtaken_pass_is_no_failure_and_done_again(
+    error: errors.ClusterError,
+) -> None:
+    cluster = TroubledCluster(BAD, raising(error, times=2))
+    passes = await run(cluster, 4, BAD)
     assert passes.failures == []
-    assert passes.times(BAD) == [0]
-    assert cluster.reads == 2
+    assert passes.overtaken_keys == [BAD, BAD]
+    assert passes.times(BAD) == [1 + 2]
 
 
 @in_virtual_time
@@ -178,6 +195,7 @@ async def test_work__gives_up_a_pass_that_hangs() -> None:
     queue.close()
     [(key, error, retry)] = passes.failures
     assert (key, retry) == (BAD, 1)
+    assert passes.seconds == [60]
     assert isinstance(error, TimeoutError)
     await working
 
