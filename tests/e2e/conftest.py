@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ OWNED = (
     "controllerrevisions,configmaps,services,networkpolicies,poddisruptionbudgets,deployments,"
     "httproutes,replicasets,pods"
 )
+RESTRICTED = {
+    "runAsNonRoot": True,
+    "runAsUser": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Security context of a pod that a namespace for restricted pods admits."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,9 @@ class LocalCluster:
     prometheus: str
 
     @property
-    def audit_log(self) -> Path:
-        """Every request of the operator, and everybody's writes, as JSON lines."""
-        return self.kubectl.kubeconfig.parent / "logs" / "audit.log"
+    def audit_logs(self) -> list[Path]:
+        """Every request of the operator, and everybody's writes, as JSON lines, in all files."""
+        return sorted((self.kubectl.kubeconfig.parent / "logs").glob("audit*.log"))
 
 
 def ask_local_cluster(*arguments: str) -> str:
@@ -60,9 +67,19 @@ def cluster() -> LocalCluster:
     assert context == "rocksteady-local", f"refusing to test on {context}"
     rollout = ("rollout", "status", "deployment/rocksteady", "-n", "rocksteady-system")
     kubectl.run(*rollout, "--timeout=60s")
+    _remove_leftovers(kubectl)
     return LocalCluster(
         kubectl, ask_local_cluster("address", "gateway"), ask_local_cluster("address", "prometheus")
     )
+
+
+def _remove_leftovers(kubectl: Kubectl) -> None:
+    """Take away what a killed run left: the operator would work on it while tests count."""
+    names = kubectl.run("get", "namespaces", "-o", "name").split()
+    for name in (name.removeprefix("namespace/") for name in names):
+        if name.startswith("e2e-"):
+            kubectl.run("delete", "llmdep", "--all", "-n", name, "--timeout=60s")
+            kubectl.run("delete", "namespace", name, "--timeout=170s")
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +186,13 @@ def wait_reason(
     return wait_until(there, f"{namespace}/{name}: {type_}/{reason}", seconds)
 
 
-def operator_writes(cluster: LocalCluster) -> list[str]:
-    """What the operator wrote so far, Leases left out, as `verb resource namespace/name`."""
+def operator_writes(cluster: LocalCluster, since: datetime) -> list[str]:
+    """What the operator wrote since then, Leases left out, as `verb resource namespace/name`."""
     writes = []
-    for line in cluster.audit_log.read_text().splitlines():
+    for line in (line for log in cluster.audit_logs for line in log.read_text().splitlines()):
         entry = json.loads(line)
+        if datetime.fromisoformat(entry["requestReceivedTimestamp"]) < since:
+            continue
         target = entry.get("objectRef", {})
         ours = entry["user"]["username"].endswith(":rocksteady-system:rocksteady")
         wrote = entry["verb"] in {"create", "update", "patch", "delete", "deletecollection"}
