@@ -12,7 +12,8 @@ from rocksteady.rollout.observation import Finding
 _IMAGE_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 )
-_FETCH_PREFIX: Final = "fetch"
+_FETCH_PREFIX: Final = "fetch-"
+"""What the names of the init containers that fetch a model begin with."""
 SAID_MAX_LENGTH: Final = 200
 CRASHES_MIN: Final = 2
 """Restarts after which a container that is not ready counts as crashing again and again: one may be
@@ -30,12 +31,12 @@ def find_trouble(
         deployment: The revision's Deployment as the API server returns it.
         pods: The revision's pods; those being deleted are passed over.
     """
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"]["name"])):
-        if "deletionTimestamp" not in pod["metadata"]:
-            finding = _pod_trouble(pod)
-            if finding is not None:
-                return Finding(finding.reason, f"pod {pod['metadata']['name']}: {finding.message}")
-    return _deployment_trouble(deployment)
+    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    for pod in sorted(staying, key=lambda pod: str(pod["metadata"]["name"])):
+        finding = _pod_trouble(pod)
+        if finding is not None:
+            return Finding(finding.reason, f"pod {pod['metadata']['name']}: {finding.message}")
+    return _refusal(deployment) or (None if any(map(_fetches, staying)) else _lateness(deployment))
 
 
 def _pod_trouble(pod: Mapping[str, Any]) -> Finding | None:
@@ -163,19 +164,46 @@ def _last_line(text: str) -> str:
     return lines[-1].strip()[:SAID_MAX_LENGTH] if lines else ""
 
 
-def _deployment_trouble(deployment: Mapping[str, Any]) -> Finding | None:
-    conditions = {
-        condition["type"]: condition
-        for condition in deployment.get("status", {}).get("conditions", ())
-    }
-    refused = conditions.get("ReplicaFailure")
-    if refused is not None and refused["status"] == "True":
-        return Finding("PodsRefused", f"the cluster refuses its pods: {refused.get('message', '')}")
-    progressing = conditions.get("Progressing")
-    if progressing is not None and progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Finding(
-            "NeverReady",
-            "its pods did not become ready in time. See their logs, or raise"
-            " spec.engine.startupTimeoutSeconds.",
-        )
-    return None
+def _fetches(pod: Mapping[str, Any]) -> bool:
+    """True while a pod fetches its model, and until its server ran once with what was fetched.
+
+    A Deployment's deadline counts the time that fetching takes, which nobody can bound, and says
+    that it has passed until the pods are ready. How long the server may load is measured by its
+    startup probe.
+    """
+    status = pod.get("status", {})
+    states = [
+        container.get("state", {})
+        for container in status.get("initContainerStatuses", ())
+        if str(container["name"]).startswith(_FETCH_PREFIX)
+    ]
+    if any("running" in state for state in states):
+        return True
+    fetched = any((state.get("terminated") or {}).get("exitCode") == 0 for state in states)
+    return fetched and not any(
+        server.get("restartCount", 0) or server.get("ready", False)
+        for server in status.get("containerStatuses", ())
+    )
+
+
+def _conditions(deployment: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    conditions = deployment.get("status", {}).get("conditions", ())
+    return {condition["type"]: condition for condition in conditions}
+
+
+def _refusal(deployment: Mapping[str, Any]) -> Finding | None:
+    refused = _conditions(deployment).get("ReplicaFailure")
+    if refused is None or refused["status"] != "True":
+        return None
+    return Finding("PodsRefused", f"the cluster refuses its pods: {refused.get('message', '')}")
+
+
+def _lateness(deployment: Mapping[str, Any]) -> Finding | None:
+    progressing = _conditions(deployment).get("Progressing")
+    if progressing is None or progressing.get("reason") != "ProgressDeadlineExceeded":
+        return None
+    return Finding(
+        "NeverReady",
+        "its pods did not become ready in time. See their logs, or raise"
+        " spec.engine.startupTimeoutSeconds.",
+    )

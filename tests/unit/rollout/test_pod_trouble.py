@@ -314,3 +314,53 @@ def test_find_trouble__a_pod_says_more_than_its_deployment() -> None:
     finding = find_trouble(late, [pull_failed("pod-a")])
     assert finding is not None
     assert finding.reason == "ImagePullFailed"
+
+
+def fetching(*fetches: Manifest, **server: Any) -> Manifest:
+    """A pod whose init containers have these states, and whose server has this status."""
+    states = [
+        {**container_status(state=state), "name": f"fetch-{index}"}
+        for index, state in enumerate(fetches)
+    ]
+    return pod(initContainerStatuses=states, containerStatuses=[container_status(**server)])
+
+
+RUNNING: Manifest = {"running": {}}
+FETCHED: Manifest = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+WAITS = waiting("PodInitializing")
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        pytest.param(fetching(RUNNING, **WAITS), None, id="the model is being fetched"),
+        pytest.param(
+            fetching(FETCHED, WAITS["state"], **WAITS), None, id="between two that are fetched"
+        ),
+        pytest.param(fetching(FETCHED, **WAITS), None, id="the engine's image is being pulled"),
+        pytest.param(fetching(FETCHED, state=RUNNING), None, id="the server loads what came late"),
+        pytest.param(
+            fetching(FETCHED, state=RUNNING, restartCount=1),
+            "NeverReady",
+            id="the server was restarted, since it did not load in its own time",
+        ),
+        pytest.param(
+            fetching(WAITS["state"], **WAITS), "NeverReady", id="fetching did not even begin"
+        ),
+        pytest.param(
+            fetching(state=RUNNING), "NeverReady", id="nothing is fetched by an init container"
+        ),
+    ],
+)
+def test_find_trouble__does_not_hold_the_time_of_fetching_against_a_revision(
+    seen: Manifest, reason: str | None
+) -> None:
+    late = live_deployment(conditions=[progress("ProgressDeadlineExceeded", "False")])
+    finding = find_trouble(late, [seen])
+    assert (finding and finding.reason) == reason
+
+
+def test_find_trouble__one_pod_that_fetches_is_time_for_all() -> None:
+    late = live_deployment(conditions=[progress("ProgressDeadlineExceeded", "False")])
+    ready = {**fetching(FETCHED, state=RUNNING, ready=True), "metadata": {"name": "pod-a"}}
+    assert find_trouble(late, [ready, fetching(RUNNING, **WAITS)]) is None

@@ -238,7 +238,9 @@ class Engine(ApiModel):
     ) = None
     """Path that answers 200 once the model can; engine type custom only. Absent: a TCP probe."""
     startup_timeout_seconds: Annotated[int, Field(ge=30, le=14400)] = 1800
-    """How long fetching and loading the model may take before the pod counts as never ready."""
+    """How long the server's container may take until it serves; after that it is restarted and
+    counts as never ready. An engine that fetches the model itself does so in this time; what an
+    init container fetches takes as long as it takes."""
     drain_timeout_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
     """How long a stopping server may finish the requests that it is answering."""
 
