@@ -19,6 +19,9 @@ CACHE_PATH: Final = "/mnt/cache"
 """Where an engine keeps what it downloads and compiles."""
 HOME_PATH: Final = "/home/model-server"
 """HOME of the engine: writable, since the image's own root file system is not."""
+HUNG_GRACE_SECONDS: Final = 5
+"""How long a server that fails its startup or liveness probe may take to end. It answers nobody, so
+there is nothing to drain; without this the kubelet would first wait out the pod's whole drain."""
 
 
 @dataclass(frozen=True)
@@ -198,11 +201,12 @@ def startup_probe(
         "periodSeconds": period_seconds,
         "timeoutSeconds": timeout_seconds,
         "failureThreshold": -(-budget_seconds // period_seconds),
+        "terminationGracePeriodSeconds": HUNG_GRACE_SECONDS,
     }
 
 
 def readiness_probe(handler: dict[str, Any], timeout_seconds: int = 5) -> dict[str, Any]:
-    """Out of the Service after three failures in 15 s."""
+    """Out of the Service after three failures: in 15 s, or three timeouts if those are longer."""
     return {
         **handler,
         "periodSeconds": 5,
@@ -212,15 +216,17 @@ def readiness_probe(handler: dict[str, Any], timeout_seconds: int = 5) -> dict[s
 
 
 def liveness_probe(handler: dict[str, Any], timeout_seconds: int = 10) -> dict[str, Any]:
-    """Restarted after six failures in two minutes: a loaded server is slow before it is dead.
+    """Restarted after six failures: in two minutes, or six timeouts where those are longer.
 
-    A restart reloads the model, which takes minutes: liveness is far more patient than readiness.
+    A loaded server is slow before it is dead, and a restart reloads the model, which takes
+    minutes: liveness is far more patient than readiness.
     """
     return {
         **handler,
         "periodSeconds": 20,
         "timeoutSeconds": timeout_seconds,
         "failureThreshold": 6,
+        "terminationGracePeriodSeconds": HUNG_GRACE_SECONDS,
     }
 
 

@@ -88,7 +88,7 @@ def _never_started(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Fin
     """NeverReady when the kubelet ended the last run since the startup probe never passed.
 
     A container's status does not say who ended it. A run that was stopped after as long as the
-    probe allows, and not later than the pod's grace period after that, was.
+    probe allows, and not later than the grace period after that, was.
     """
     last = container.get("lastState", {}).get("terminated") or {}
     probe = _startup_probe(spec, str(container["name"]))
@@ -100,7 +100,8 @@ def _never_started(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Fin
     allowed = probe.get("failureThreshold", 3) * period + timedelta(
         seconds=probe.get("initialDelaySeconds", 0)
     )
-    grace = timedelta(seconds=spec.get("terminationGracePeriodSeconds", 30))
+    pod_grace = spec.get("terminationGracePeriodSeconds", 30)
+    grace = timedelta(seconds=probe.get("terminationGracePeriodSeconds", pod_grace))
     ran = datetime.fromisoformat(last["finishedAt"]) - datetime.fromisoformat(last["startedAt"])
     # The first probe comes at once, so the last comes one period before the time is over.
     if not allowed - period <= ran <= allowed + grace + period:

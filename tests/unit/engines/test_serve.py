@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from rocksteady.api.v1alpha1.serving import Engine, EngineType
-from rocksteady.engines.base import Launch, LoadedAdapter, Server, flag_names
+from rocksteady.engines.base import HUNG_GRACE_SECONDS, Launch, LoadedAdapter, Server, flag_names
 from rocksteady.engines.registry import ENGINES
 
 ALL = pytest.mark.parametrize("kind", list(EngineType), ids=str)
@@ -40,6 +40,16 @@ def test_serve__is_more_patient_before_a_restart_than_before_leaving_the_service
 
     assert probes.liveness is not None
     assert patience(probes.liveness) >= 4 * patience(probes.readiness)
+
+
+@ALL
+def test_serve__lets_no_server_that_hangs_drain(kind: EngineType) -> None:
+    probes = serve(kind).probes
+
+    assert probes.liveness is not None
+    for probe in (probes.startup, probes.liveness):
+        assert probe["terminationGracePeriodSeconds"] == HUNG_GRACE_SECONDS
+    assert "terminationGracePeriodSeconds" not in probes.readiness
 
 
 @ALL

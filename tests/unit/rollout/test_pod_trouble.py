@@ -23,10 +23,10 @@ def crashing(**last: Any) -> dict[str, Any]:
     return container_status(**back_off, restartCount=4, **last)
 
 
-def stopped(code: int, seconds: int, reason: str = "Error") -> Manifest:
+def stopped(code: int, seconds: int, reason: str = "Error", **probe_fields: Any) -> Manifest:
     """A pod whose server has two minutes to start, and whose last run lasted so long.
 
-    It has 20 s to end, as a pod of `drainTimeoutSeconds: 0` has.
+    It has 20 s to end, as a pod of `drainTimeoutSeconds: 0` has, unless its probe says otherwise.
     """
     ended = datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=seconds)
     last = {
@@ -37,6 +37,7 @@ def stopped(code: int, seconds: int, reason: str = "Error") -> Manifest:
     }
     seen = pod(containerStatuses=[crashing(lastState={"terminated": last})])
     probe = {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "failureThreshold": 24}
+    probe |= probe_fields
     server = {"name": "model-server", "startupProbe": probe}
     return {**seen, "spec": {"containers": [server], "terminationGracePeriodSeconds": 20}}
 
@@ -198,6 +199,16 @@ def test_find_trouble__of_a_pod(seen: Manifest, reason: str, message: str) -> No
         pytest.param(stopped(143, 120), "NeverReady", id="ended by SIGTERM when its time was over"),
         pytest.param(stopped(0, 118), "NeverReady", id="ended in good order when it was told to"),
         pytest.param(stopped(137, 145), "NeverReady", id="killed after all of its grace period"),
+        pytest.param(
+            stopped(137, 125, terminationGracePeriodSeconds=5),
+            "NeverReady",
+            id="killed after all of its probe's grace period",
+        ),
+        pytest.param(
+            stopped(137, 145, terminationGracePeriodSeconds=5),
+            "CrashLooping",
+            id="killed later than its probe's grace period allows",
+        ),
         pytest.param(stopped(1, 125), "CrashLooping", id="an error of its own just then"),
         pytest.param(stopped(137, 40), "CrashLooping", id="killed long before"),
         pytest.param(stopped(137, 3600), "CrashLooping", id="killed after it had served"),
