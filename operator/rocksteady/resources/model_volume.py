@@ -157,7 +157,8 @@ def _place(
         return PlacedModel(reference, volumes=(_image_volume(volume, uri),), mounts=(mount,))
     if uri.scheme == "pvc":
         folder = uri.path.rpartition("/")[0] if uri.is_file else uri.path
-        claim = {"name": volume, "persistentVolumeClaim": {"claimName": uri.location}}
+        source = {"claimName": uri.location, "readOnly": True}
+        claim = {"name": volume, "persistentVolumeClaim": source}
         return PlacedModel(reference, volumes=(claim,), mounts=(_under(mount, folder),))
     folder = f"models/{cache_key(text)}"
     return PlacedModel(

@@ -16,8 +16,8 @@ def pod_security_context(*, writes_claim: bool) -> dict[str, Any]:
     """Security context of the pod.
 
     Args:
-        writes_claim: True when the pod writes to a claim: its group must then own the volume. Left
-            out otherwise, so that a claim that is only read keeps its owner.
+        writes_claim: True when the pod writes to a claim: its group must then own the volume. A
+            claim that is only read keeps its owner all the same, since it is attached read-only.
     """
     context: dict[str, Any] = {
         "runAsNonRoot": True,
