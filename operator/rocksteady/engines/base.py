@@ -26,7 +26,7 @@ there is nothing to drain; without this the kubelet would first wait out the pod
 
 @dataclass(frozen=True)
 class LoadedAdapter:
-    """A LoRA adapter as the engine sees it: the name clients ask for, and its folder."""
+    """A LoRA adapter as the engine sees it: its name, and its folder."""
 
     name: str
     path: str

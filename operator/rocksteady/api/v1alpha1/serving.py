@@ -120,7 +120,7 @@ class Adapter(ApiModel):
             )
         ),
     ]
-    """What clients ask for to get this adapter."""
+    """What clients ask for to get this adapter; with engine sglang as `<model>:<name>`."""
     uri: ModelUriText
     """Where its files are: the schemes of `model.uri`."""
 
