@@ -4,11 +4,14 @@ The server opens its port only after the engine has loaded the model, so a faili
 means "still loading". SIGTERM cuts running requests, unless `--shutdown-timeout` is given, which
 versions from 0.18 know. An unknown flag ends the process, so flags follow the declared version.
 
-Images before 0.8.2 cannot run without root; later ones can, with HOME and USER set.
+Images before 0.8.2 cannot run without root; later ones can, with HOME and USER set. Versions before
+0.10.1 log each prompt unless told not to; later ones only when told to, and those from 0.12 no
+longer know the flag that turns it off.
 
 Source: vllm-project/vllm:vllm/entrypoints/openai/cli_args.py (flags), vllm-project/vllm#36666
 (--shutdown-timeout), vllm-project/vllm:docs/design/arch_overview.md (`vllm serve`),
-vllm-project/vllm:docs/usage/usage_stats.md, vllm-project/vllm#40275 (running without root).
+vllm-project/vllm:docs/usage/usage_stats.md, vllm-project/vllm#40275 (running without root),
+vllm-project/vllm#21739 (request logs), vllm-project/vllm#29402 (their old flag removed).
 """
 
 from typing import Final
@@ -36,6 +39,7 @@ from rocksteady.engines.base import (
 PORT: Final = 8000
 GRACEFUL_SHUTDOWN_SINCE: Final = "0.18"
 QUIET_ENDPOINTS_SINCE: Final = "0.16"
+QUIET_REQUESTS_SINCE: Final = "0.10.1"
 
 
 def serve(launch: Launch) -> Server:
@@ -83,6 +87,8 @@ def _flags(launch: Launch) -> list[Flag]:
 def _versioned_flags(engine: Engine) -> list[Flag]:
     """Flags that only the declared version is known to have."""
     flags = []
+    if engine.version and not version_at_least(engine.version, QUIET_REQUESTS_SINCE):
+        flags.append(flag("--disable-log-requests"))
     if version_at_least(engine.version, QUIET_ENDPOINTS_SINCE):
         flags.append(flag("--disable-access-log-for-endpoints", "/health,/metrics,/v1/models"))
     if version_at_least(engine.version, GRACEFUL_SHUTDOWN_SINCE):

@@ -178,6 +178,24 @@ def test_vllm__gives_flags_that_the_declared_version_knows(
 
 
 @pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        pytest.param(None, False, id="no version declared: newer ones do not know the flag"),
+        pytest.param("0.9.2", True, id="0.9.2 logs prompts"),
+        pytest.param("0.10", True, id="0.10 logs prompts"),
+        pytest.param("0.10.1", False, id="0.10.1 does not log them"),
+        pytest.param("0.20", False, id="0.20 does not log them"),
+    ],
+)
+def test_vllm__is_told_not_to_log_prompts_where_it_would(
+    version: str | None, *, told: bool
+) -> None:
+    server = serve(EngineType.VLLM, {"version": version})
+
+    assert ("--disable-log-requests" in server.args) is told
+
+
+@pytest.mark.parametrize(
     ("engine", "path"),
     [
         pytest.param({}, "/v1/models", id="the models list says that the model is served"),

@@ -205,7 +205,7 @@ class Engine(ApiModel):
         ]
         | None
     ) = None
-    """Version of the engine in the image, for example `0.20`. Flags that only newer versions know
+    """Version of the engine in the image, for example `0.20`. Flags that only some versions know
     are given only when the declared version knows them; absent: only flags that all versions know.
     """
     command: (
