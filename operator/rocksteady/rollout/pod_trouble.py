@@ -63,7 +63,7 @@ def _container_trouble(container: Mapping[str, Any], spec: Mapping[str, Any]) ->
         return Finding(
             "ImagePullFailed",
             f"image {container.get('image', '')} cannot be pulled ({reason}): {message} Check"
-            " spec.engine.image and the pull secret.",
+            f" {_image_cure(str(container['name']))}.",
         )
     if reason == "CreateContainerConfigError":
         return _configuration_trouble(message)
@@ -72,6 +72,16 @@ def _container_trouble(container: Mapping[str, Any], spec: Mapping[str, Any]) ->
     if reason == "CrashLoopBackOff" or _keeps_crashing(container):
         return _never_started(container, spec) or _crash(container)
     return None
+
+
+def _image_cure(container: str) -> str:
+    """Where the image of a container comes from, and its pull secret: those that fetch run ours."""
+    if container.startswith(_FETCH_PREFIX):
+        return (
+            "fetchImage of the operator's chart, and name a pull secret of this namespace in"
+            " spec.podTemplate.spec.imagePullSecrets: those of the chart are for the operator only"
+        )
+    return "spec.engine.image and the pull secret"
 
 
 def _keeps_crashing(container: Mapping[str, Any]) -> bool:

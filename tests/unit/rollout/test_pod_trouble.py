@@ -80,6 +80,24 @@ def progress(reason: str, status: str) -> dict[str, str]:
         ),
         pytest.param(
             pod(
+                initContainerStatuses=[
+                    {
+                        **container_status(**waiting("ErrImagePull", "401 Unauthorized.")),
+                        "name": "fetch-model",
+                        "image": "rocksteady:a",
+                    }
+                ],
+                containerStatuses=[container_status(**waiting("PodInitializing"))],
+            ),
+            "ImagePullFailed",
+            f"{POD}: image rocksteady:a cannot be pulled (ErrImagePull): 401 Unauthorized. Check"
+            " fetchImage of the operator's chart, and name a pull secret of this namespace in"
+            " spec.podTemplate.spec.imagePullSecrets: those of the chart are for the operator"
+            " only.",
+            id="the operator's own image, which fetches, cannot be pulled",
+        ),
+        pytest.param(
+            pod(
                 containerStatuses=[
                     container_status(
                         **waiting("CreateContainerConfigError", 'secret "hf-token" not found')
