@@ -286,6 +286,7 @@ class TestProgram:
             "config.json": b"{}",
             "q4/m.gguf": CONTENT,
             "q4/other.gguf": b"not this one",
+            "original/consolidated.00.pth": b"the same again",
         }
         tree = [
             {"type": "file", "path": name, "size": len(content), "oid": etag_of(name)[:40]}
@@ -322,7 +323,12 @@ class TestProgram:
             pytest.param(
                 "hf://org/name",
                 {"config.json": b"{}", "q4/m.gguf": CONTENT, "q4/other.gguf": b"not this one"},
-                id="a whole repository",
+                id="a whole repository, but not the second copy of its weights",
+            ),
+            pytest.param(
+                "hf://org/name/original",
+                {"consolidated.00.pth": b"the same again"},
+                id="the second copy, to those who ask for it",
             ),
         ],
     )

@@ -28,6 +28,11 @@ from rocksteady.fetch.progress import say
 from rocksteady.fetch.shards import with_shards
 
 _ABBREVIATED_COMMIT: Final = re.compile(r"^[0-9a-f]{7,39}$")
+_SECOND_COPY: Final = "original/*"
+"""Where repositories of Llama models hold the same weights again, in the format of Meta's own code.
+
+Source: vllm-project/vllm:vllm/config/load.py (its default of ignore_patterns).
+"""
 
 
 def fetch_hugging_face(uri: ModelUri, folder: Path) -> None:
@@ -48,6 +53,7 @@ def fetch_hugging_face(uri: ModelUri, folder: Path) -> None:
             revision=revision,
             local_dir=folder,
             allow_patterns=_patterns(uri.path),
+            ignore_patterns=None if uri.path else _SECOND_COPY,
         )
     except GatedRepoError as error:
         raise FetchError(
