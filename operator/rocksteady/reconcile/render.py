@@ -7,7 +7,7 @@ from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds, network, workload
-from rocksteady.resources.pod_template import RenderContext, build_pod_template, egress_needed
+from rocksteady.resources.pod_template import RenderContext, build_pod_template, egress_ports
 from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.revisions import FrozenText, behaving_part, frozen_key_of
 from rocksteady.settings import Settings
@@ -86,7 +86,7 @@ def _new_revision(snapshot: Snapshot, revision: str, settings: Settings) -> Mani
         "template": build_pod_template(_with_frozen_env(spec, copy_name), context),
         "startupSeconds": spec.engine.startup_timeout_seconds,
         "configuration": _configuration(spec, snapshot.frozen),
-        "fetches": egress_needed(spec),
+        "egressPorts": list(egress_ports(spec)),
     }
     return workload.build_revision(snapshot.owner, revision, max(numbers, default=0) + 1, data)
 
@@ -134,7 +134,7 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     access = network.Access(
         client_namespaces=settings.client_namespaces,
         behind_gateway=gateway is not None,
-        fetches=egress_needed(deployment.spec) or _fetching(snapshot, plan),
+        egress_ports=_egress_ports(deployment.spec, snapshot, plan),
     )
     manifests.append(network.build_network_policy(owner, access))
     if gateway is not None:
@@ -142,8 +142,9 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     return manifests
 
 
-def _fetching(snapshot: Snapshot, plan: Plan) -> bool:
-    """True when a revision that runs fetches its model: its pods may start anew at any time."""
+def _egress_ports(spec: LLMDeploymentSpec, snapshot: Snapshot, plan: Plan) -> list[int]:
+    """From where pods fetch: those of the spec, and those that run and may start anew any time."""
     recorded = snapshot.live.by_revision(kinds.CONTROLLER_REVISION)
-    running = (recorded[revision] for revision in plan.running if revision in recorded)
-    return any(record["data"].get("fetches") for record in running)
+    running = (recorded[revision]["data"] for revision in plan.running if revision in recorded)
+    ports = {port for data in running for port in data.get("egressPorts", ())}
+    return sorted(ports.union(egress_ports(spec)))

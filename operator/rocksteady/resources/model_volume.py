@@ -19,6 +19,8 @@ DEFAULT_FILE: Final = "model.gguf"
 FETCHED_SCHEMES: Final = frozenset({"hf", "s3", "gs", "https"})
 """Schemes whose files come over the network, whoever fetches them."""
 
+HTTPS_PORT: Final = 443
+
 _KEY_LENGTH: Final = 16
 _COMMIT_LENGTH: Final = 40
 
@@ -98,13 +100,24 @@ def image_volume_needed(spec: LLMDeploymentSpec) -> bool:
     return any(uri.scheme == "oci" for uri in _uris(spec))
 
 
-def egress_needed(spec: LLMDeploymentSpec) -> bool:
-    """True when a pod fetches something over the network; the kubelet's own pulls do not count.
+def egress_ports(spec: LLMDeploymentSpec) -> tuple[int, ...]:
+    """TCP ports from which a pod fetches model and adapters; empty: it fetches nothing.
+
+    The kubelet's own pulls do not count. 443 is always among them, since a server on another port
+    may redirect to one there.
 
     Raises:
         ModelUriError: A URI cannot be read.
     """
-    return any(uri.scheme in FETCHED_SCHEMES for uri in _uris(spec))
+    fetched = [uri for uri in _uris(spec) if uri.scheme in FETCHED_SCHEMES]
+    ports = {HTTPS_PORT, *map(_port, fetched)} if fetched else set()
+    return tuple(sorted(ports))
+
+
+def _port(uri: ModelUri) -> int:
+    """The port that an https URI gives; that of HTTPS for all that give none."""
+    given = uri.location.rpartition(":")[2]
+    return int(given) if uri.scheme == "https" and given.isdecimal() else HTTPS_PORT
 
 
 def cache_volume(spec: LLMDeploymentSpec) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from rocksteady.resources.owned import Owner, owned_manifest
 
 FULL_WEIGHT: Final = 100
 _DNS_PORT: Final = 53
-_HTTPS_PORT: Final = 443
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
@@ -59,24 +58,25 @@ class Access:
             known, and every namespace may connect.
         behind_gateway: True when users come through a gateway; else pods of the LLMDeployment's own
             namespace may connect, since its Service is for them.
-        fetches: True when the pods fetch their model over the network.
+        egress_ports: TCP ports from which the pods fetch their model; empty: they fetch nothing.
     """
 
     client_namespaces: Sequence[str]
     behind_gateway: bool
-    fetches: bool
+    egress_ports: Sequence[int]
 
 
 def build_network_policy(owner: Owner, access: Access) -> dict[str, Any]:
     """The NetworkPolicy of the model servers.
 
-    Evaluations of the same LLMDeployment may always connect. Pods that fetch may reach DNS and port
-    443; the others may reach nothing.
+    Evaluations of the same LLMDeployment may always connect. Pods that fetch may reach DNS and
+    the ports that they fetch from; the others may reach nothing.
     """
     egress: list[dict[str, Any]] = []
-    if access.fetches:
+    if access.egress_ports:
         dns = [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]
-        egress = [{"ports": dns}, {"ports": [{"protocol": "TCP", "port": _HTTPS_PORT}]}]
+        sources = [{"protocol": "TCP", "port": port} for port in access.egress_ports]
+        egress = [{"ports": dns}, {"ports": sources}]
     port = {"protocol": "TCP", "port": conventions.MODEL_SERVER_PORT_NAME}
     body = {
         "spec": {

@@ -30,14 +30,14 @@ from rocksteady.resources.model_volume import (
     CACHE_VOLUME,
     PlacedModel,
     cache_volume,
-    egress_needed,
+    egress_ports,
     image_volume_needed,
     place_adapters,
     place_model,
 )
 from rocksteady.resources.security import container_security_context, pod_security_context
 
-__all__ = ["RenderContext", "build_pod_template", "egress_needed", "image_volume_needed"]
+__all__ = ["RenderContext", "build_pod_template", "egress_ports", "image_volume_needed"]
 
 ENDPOINT_REMOVAL_SECONDS: Final = 15
 """Pause before a server is told to stop, so that gateways and kube-proxy stop sending to it first.

@@ -22,8 +22,9 @@ def build_revision(
         owner: The LLMDeployment.
         revision: Its hash.
         number: What people see, from 1.
-        data: `template` (the rendered pod template), `spec` (the part of the spec that behaves)
-            and `startupSeconds`; immutable by the API server.
+        data: `template` (the rendered pod template), `spec` (the part of the spec that behaves),
+            `startupSeconds`, `configuration` (the content of its ConfigMap copy) and `egressPorts`
+            (from where its pods fetch); immutable by the API server.
     """
     body = {"revision": number, "data": dict(data)}
     name = owner.revision_name(revision)
@@ -46,8 +47,9 @@ def build_deployment(
 ) -> dict[str, Any]:
     """The Deployment of a revision.
 
-    Its pod template never changes, so the strategy only matters when a node is lost: the default
-    surge would ask for a spare accelerator, which `maxSurge: 0` does not.
+    Its pod template never changes, so the strategy only matters when somebody else changes it, for
+    example by `kubectl rollout restart`: the default surge would ask for a spare accelerator, which
+    `maxSurge: 0` does not.
     """
     body = {
         "spec": {

@@ -12,8 +12,8 @@ from tests.builders import NAME, NAMESPACE, UID, A
 from tests.fakes.cluster import FakeCluster, copy
 
 MARK = conventions.ANNOTATION_APPLIED
-CLOSED = network.Access((), behind_gateway=True, fetches=False)
-FETCHING = network.Access(("gateways",), behind_gateway=False, fetches=True)
+CLOSED = network.Access((), behind_gateway=True, egress_ports=())
+FETCHING = network.Access(("gateways",), behind_gateway=False, egress_ports=(443,))
 OWNER = Owner(NAMESPACE, NAME, UID)
 
 

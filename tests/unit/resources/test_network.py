@@ -50,8 +50,10 @@ def test_build_route__takes_over_what_the_spec_says_of_the_route() -> None:
     assert rule["timeouts"] == {"request": "30s"}
 
 
-def policy(*namespaces: str, fetches: bool = False, behind_gateway: bool = True) -> dict[str, Any]:
-    access = network.Access(namespaces, behind_gateway=behind_gateway, fetches=fetches)
+def policy(
+    *namespaces: str, egress_ports: tuple[int, ...] = (), behind_gateway: bool = True
+) -> dict[str, Any]:
+    access = network.Access(namespaces, behind_gateway=behind_gateway, egress_ports=egress_ports)
     content: dict[str, Any] = network.build_network_policy(OWNER, access)["spec"]
     return content
 
@@ -103,17 +105,19 @@ def test_build_network_policy__lets_every_namespace_in_when_none_is_named() -> N
 
 
 @pytest.mark.parametrize(
-    ("fetches", "ports"),
+    ("egress_ports", "ports"),
     [
-        pytest.param(False, [], id="nothing leaves pods that fetch nothing"),
+        pytest.param((), [], id="nothing leaves pods that fetch nothing"),
         pytest.param(
-            True,
-            [("UDP", 53), ("TCP", 53), ("TCP", 443)],
-            id="DNS and HTTPS leave pods that fetch their model",
+            (443, 8443),
+            [("UDP", 53), ("TCP", 53), ("TCP", 443), ("TCP", 8443)],
+            id="DNS and the ports of the sources leave pods that fetch their model",
         ),
     ],
 )
-def test_build_network_policy__lets_out(*, fetches: bool, ports: list[tuple[str, int]]) -> None:
-    egress = policy(fetches=fetches)["egress"]
+def test_build_network_policy__lets_out(
+    egress_ports: tuple[int, ...], ports: list[tuple[str, int]]
+) -> None:
+    egress = policy(egress_ports=egress_ports)["egress"]
     open_ports = [(port["protocol"], port["port"]) for rule in egress for port in rule["ports"]]
     assert open_ports == ports

@@ -9,7 +9,7 @@ from rocksteady.resources.labels import owned_labels
 from rocksteady.resources.pod_template import (
     RenderContext,
     build_pod_template,
-    egress_needed,
+    egress_ports,
     image_volume_needed,
 )
 
@@ -325,23 +325,26 @@ def test_build_pod_template__survives_a_podtemplate_of_nulls(template: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("uri", "image_volume", "egress"),
+    ("uri", "image_volume", "ports"),
     [
-        ("image:///m.gguf", False, False),
-        ("pvc://claim/m.gguf", False, False),
-        ("oci://registry.example/m:1", True, False),
-        (f"hf://org/name@{COMMIT}", False, True),
-        ("s3://bucket/m", False, True),
-        ("gs://bucket/m", False, True),
-        ("https://host.example/m.gguf", False, True),
+        ("image:///m.gguf", False, ()),
+        ("pvc://claim/m.gguf", False, ()),
+        ("oci://registry.example:5000/m:1", True, ()),
+        (f"hf://org/name@{COMMIT}", False, (443,)),
+        ("s3://bucket/m", False, (443,)),
+        ("gs://bucket/m", False, (443,)),
+        ("https://host.example/m.gguf", False, (443,)),
+        ("https://host.example:8443/m.gguf", False, (443, 8443)),
+        ("https://[2001:db8::1]:9000/m.gguf", False, (443, 9000)),
+        ("https://[2001:db8::1]/m.gguf", False, (443,)),
     ],
 )
-def test_egress_needed__when_something_comes_over_the_network(
-    uri: str, *, image_volume: bool, egress: bool
+def test_egress_ports__are_those_from_which_something_is_fetched(
+    uri: str, *, image_volume: bool, ports: tuple[int, ...]
 ) -> None:
     model = spec_of("vllm", uri)
     adapter = spec_of("vllm", model={"adapters": [{"name": "a", "uri": uri}]})
 
     for spec in (model, adapter):
         assert image_volume_needed(spec) is image_volume
-        assert egress_needed(spec) is egress
+        assert egress_ports(spec) == ports

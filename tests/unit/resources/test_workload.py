@@ -20,7 +20,7 @@ def named(manifest: dict[str, Any]) -> tuple[str, str, str | None]:
 
 
 def test_build_revision__freezes_data_under_a_number() -> None:
-    data = {"template": TEMPLATE, "spec": {}, "startupSeconds": 60}
+    data = {"template": TEMPLATE, "spec": {}, "startupSeconds": 60, "egressPorts": []}
     manifest = workload.build_revision(OWNER, A, 7, data)
     assert named(manifest) == ("ControllerRevision", "chat-aaaaaaaaaa", A)
     assert manifest["revision"] == 7
