@@ -261,7 +261,7 @@ def test_operator__freezes_a_referenced_config_map_into_the_revision(
     kubectl.apply(template)
     first = wait_ready(kubectl, "chat")["status"]["revisions"]["stable"]["hash"]
     copy = kubectl.get("configmap", f"chat-{first}-cfg", NAMESPACE)
-    assert (copy["immutable"], copy["data"]["plain.jinja"]) == (True, "first")
+    assert (copy["immutable"], copy["data"]["templates_plain.jinja"]) == (True, "first")
 
     kubectl.apply({**template, "data": {"plain.jinja": "second"}})
     second = wait_until(
@@ -273,7 +273,7 @@ def test_operator__freezes_a_referenced_config_map_into_the_revision(
         seconds=40,
     )
     copy = kubectl.get("configmap", f"chat-{second}-cfg", NAMESPACE)
-    assert copy["data"]["plain.jinja"] == "second"
+    assert copy["data"]["templates_plain.jinja"] == "second"
     kubectl.run("delete", "configmap", "templates", "-n", NAMESPACE)
     assert operator.running
 

@@ -39,7 +39,6 @@ def _render(case: Path) -> dict[str, Any]:
         name=manifest["metadata"]["name"],
         revision="0a1b2c3d4e",
         fetch_image="registry.example/rocksteady:0.1.0",
-        config_map_name="chat-0a1b2c3d4e-cfg",
     )
     return build_pod_template(_spec(case), context)
 

@@ -1,16 +1,21 @@
 """Turn a Plan into the manifests to hold. Pure: the objects come from the Snapshot."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
+from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds, network, workload
 from rocksteady.resources.pod_template import RenderContext, build_pod_template, egress_ports
 from rocksteady.rollout.plan import Plan
-from rocksteady.rollout.revisions import FrozenText, behaving_part, frozen_key_of
+from rocksteady.rollout.revisions import behaving_part, frozen_key_of
 from rocksteady.settings import Settings
+
+KEY_MAX_LENGTH: Final = 253
+"""What the API server accepts as a key of a ConfigMap."""
 
 
 def render(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]:
@@ -20,9 +25,15 @@ def render(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]
     return sorted(manifests, key=lambda manifest: order.index(manifest["kind"]))
 
 
-def frozen_key(reference_name: str, reference_key: str) -> str:
-    """Key in the immutable copy for a key of a ConfigMap that the spec refers to."""
-    return f"{reference_name}.{reference_key}"
+def frozen_key(reference: ConfigMapKeyReference) -> str:
+    """Key in the immutable copy for a key of a ConfigMap that the spec refers to.
+
+    The name of a ConfigMap has no `_`, so that no two references share a key.
+    """
+    readable = f"{reference.name}_{reference.key}"
+    if len(readable) <= KEY_MAX_LENGTH:
+        return readable
+    return hashlib.sha256(readable.encode()).hexdigest()
 
 
 def _revisions(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]:
@@ -79,43 +90,35 @@ def _new_revision(snapshot: Snapshot, revision: str, settings: Settings) -> Mani
         name=snapshot.owner.name,
         revision=revision,
         fetch_image=settings.fetch_image,
-        config_map_name=copy_name,
     )
     data = {
         "spec": behaving_part(spec),
-        "template": build_pod_template(_with_frozen_env(spec, copy_name), context),
+        "template": build_pod_template(_reading_the_copy(spec, copy_name), context),
         "startupSeconds": spec.engine.startup_timeout_seconds,
-        "configuration": _configuration(spec, snapshot.frozen),
+        "configuration": {frozen_key(text.reference): text.content for text in snapshot.frozen},
         "egressPorts": list(egress_ports(spec)),
     }
     return workload.build_revision(snapshot.owner, revision, max(numbers, default=0) + 1, data)
 
 
-def _configuration(spec: LLMDeploymentSpec, frozen: tuple[FrozenText, ...]) -> dict[str, str]:
-    """Content of the immutable copy: the chat template under its own key, env under both names."""
-    content = {}
-    for text in frozen:
-        name, key = text.reference.name, text.reference.key
-        content[frozen_key(name, key)] = text.content
-        if text.reference == spec.model.chat_template:
-            content[key] = text.content
-    return content
-
-
-def _with_frozen_env(spec: LLMDeploymentSpec, copy_name: str | None) -> LLMDeploymentSpec:
-    """The spec with its env reading from the immutable copy."""
+def _reading_the_copy(spec: LLMDeploymentSpec, copy_name: str | None) -> LLMDeploymentSpec:
+    """The spec with its env and chat template read from the immutable copy; None: it has none."""
     if copy_name is None:
         return spec
     env = tuple(_frozen_entry(entry, copy_name) for entry in spec.engine.env)
+    template = spec.model.chat_template
+    if template is not None:
+        template = ConfigMapKeyReference(name=copy_name, key=frozen_key(template))
     engine = spec.engine.model_copy(update={"env": env})
-    return spec.model_copy(update={"engine": engine})
+    model = spec.model.model_copy(update={"chat_template": template})
+    return spec.model_copy(update={"engine": engine, "model": model})
 
 
 def _frozen_entry(entry: Mapping[str, Any], copy_name: str) -> dict[str, Any]:
     key = frozen_key_of(entry)
     if key is None:
         return dict(entry)
-    reference = {"name": copy_name, "key": frozen_key(key.name, key.key)}
+    reference = {"name": copy_name, "key": frozen_key(key)}
     return {**entry, "valueFrom": {"configMapKeyRef": reference}}
 
 

@@ -55,6 +55,11 @@ Source: kserve/kserve:config/llmisvcconfig/config-llm-template.yaml and its data
 """
 
 CHAT_TEMPLATE_PATH: Final = "/mnt/chat-template"
+CHAT_TEMPLATE_FILE: Final = "chat.jinja"
+"""Name of the file, whatever its key is called: SGLang reads only `.jinja` as Jinja.
+
+Source: sgl-project/sglang:python/sglang/srt/managers/template_manager.py.
+"""
 
 Json = dict[str, Any]
 
@@ -68,15 +73,12 @@ class RenderContext:
         name: Of the LLMDeployment.
         revision: hash10 of the revision.
         fetch_image: The operator's own image, which the fetching init containers run.
-        config_map_name: The revision's immutable copy of what the spec refers to; it holds the chat
-            template under the key of `model.chatTemplate`. None: the spec refers to nothing.
     """
 
     namespace: str
     name: str
     revision: str
     fetch_image: str
-    config_map_name: str | None = None
 
 
 def build_pod_template(spec: LLMDeploymentSpec, context: RenderContext) -> Json:
@@ -89,7 +91,7 @@ def build_pod_template(spec: LLMDeploymentSpec, context: RenderContext) -> Json:
     """
     definition = ENGINES[spec.engine.type]
     model, adapters = place_model(spec, definition), place_adapters(spec)
-    server = definition.serve(_launch(spec, model, adapters, context))
+    server = definition.serve(_launch(spec, model, adapters))
     labels = owned_labels(context.name, context.revision, COMPONENT_MODEL_SERVER)
     rendered = {
         "metadata": {
@@ -110,10 +112,9 @@ def _launch(
     spec: LLMDeploymentSpec,
     model: PlacedModel,
     adapters: Sequence[PlacedModel],
-    context: RenderContext,
 ) -> Launch:
     """What the engine is asked to serve."""
-    template = spec.model.chat_template if context.config_map_name else None
+    template_path = f"{CHAT_TEMPLATE_PATH}/{CHAT_TEMPLATE_FILE}"
     names = (adapter.name for adapter in spec.model.adapters)
     return Launch(
         engine=spec.engine,
@@ -125,7 +126,7 @@ def _launch(
             LoadedAdapter(name, placed.reference)
             for name, placed in zip(names, adapters, strict=True)
         ),
-        chat_template_path=f"{CHAT_TEMPLATE_PATH}/{template.key}" if template else None,
+        chat_template_path=template_path if spec.model.chat_template else None,
         gpu_count=gpu_count(spec.resources.limits),
     )
 
@@ -149,8 +150,8 @@ def _pod_spec(
         "terminationGracePeriodSeconds": ENDPOINT_REMOVAL_SECONDS
         + spec.engine.drain_timeout_seconds
         + KILL_MARGIN_SECONDS,
-        "containers": [_server_container(spec, context, server, placed)],
-        "volumes": _volumes(spec, context, placed, uses_cache=uses_cache),
+        "containers": [_server_container(spec, server, placed)],
+        "volumes": _volumes(spec, placed, uses_cache=uses_cache),
     }
     if fetches:
         pod["initContainers"] = [
@@ -167,7 +168,6 @@ def _pod_spec(
 
 def _server_container(
     spec: LLMDeploymentSpec,
-    context: RenderContext,
     server: Server,
     placed: Sequence[PlacedModel],
 ) -> Json:
@@ -185,7 +185,7 @@ def _server_container(
         "lifecycle": {"preStop": {"sleep": {"seconds": _pre_stop_seconds(spec, server)}}},
         "securityContext": _container_security(spec, definition),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": _mounts(spec, context, definition, placed),
+        "volumeMounts": _mounts(spec, definition, placed),
     }
     if server.command is not None:
         container["command"] = list(server.command)
@@ -233,7 +233,6 @@ def _environment(
 
 def _volumes(
     spec: LLMDeploymentSpec,
-    context: RenderContext,
     placed: Sequence[PlacedModel],
     *,
     uses_cache: bool,
@@ -253,16 +252,16 @@ def _volumes(
     if uses_cache:
         volumes.append(cache_volume(spec))
     volumes += [volume for one in placed for volume in one.volumes]
-    if spec.model.chat_template is not None and context.config_map_name is not None:
-        key = spec.model.chat_template.key
-        copy = {"name": context.config_map_name, "items": [{"key": key, "path": key}]}
-        volumes.append({"name": "chat-template", "configMap": copy})
+    template = spec.model.chat_template
+    if template is not None:
+        items = [{"key": template.key, "path": CHAT_TEMPLATE_FILE}]
+        config_map = {"name": template.name, "items": items}
+        volumes.append({"name": "chat-template", "configMap": config_map})
     return volumes
 
 
 def _mounts(
     spec: LLMDeploymentSpec,
-    context: RenderContext,
     definition: EngineDefinition,
     placed: Sequence[PlacedModel],
 ) -> list[Json]:
@@ -279,6 +278,6 @@ def _mounts(
         own = f"engines/{definition.type.value}"
         mounts.append({"name": CACHE_VOLUME, "mountPath": CACHE_PATH, "subPath": own})
     mounts += [mount for one in placed for mount in one.mounts]
-    if spec.model.chat_template is not None and context.config_map_name is not None:
+    if spec.model.chat_template is not None:
         mounts.append({"name": "chat-template", "mountPath": CHAT_TEMPLATE_PATH, "readOnly": True})
     return mounts

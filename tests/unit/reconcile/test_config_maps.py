@@ -1,6 +1,8 @@
 """A revision freezes what it reads from ConfigMaps."""
 
+from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
 from rocksteady.ports import Manifest
+from rocksteady.reconcile.render import KEY_MAX_LENGTH, frozen_key
 from rocksteady.resources import kinds
 from rocksteady.resources.kinds import Kind
 from rocksteady.rollout.decide import RECHECK_SECONDS
@@ -36,7 +38,7 @@ async def test_config_map__missing_is_said_and_heals_when_it_comes() -> None:
     simulation.cluster.put(prompts("Be kind."))
     await simulation.settle()
     assert simulation.conditions == SERVING
-    assert frozen(simulation) == {"prompts.system": "Be kind."}
+    assert frozen(simulation) == {"prompts_system": "Be kind."}
 
 
 async def test_config_map__is_copied_and_read_from_the_copy() -> None:
@@ -45,7 +47,7 @@ async def test_config_map__is_copied_and_read_from_the_copy() -> None:
     env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     [source] = [entry["valueFrom"] for entry in env if entry["name"] == "PROMPT"]
     assert source == {
-        "configMapKeyRef": {"name": f"{NAME}-{simulation.stable}-cfg", "key": "prompts.system"}
+        "configMapKeyRef": {"name": f"{NAME}-{simulation.stable}-cfg", "key": "prompts_system"}
     }
 
 
@@ -70,7 +72,7 @@ async def test_config_map__changed_is_a_new_revision() -> None:
     simulation.cluster.put(prompts("Be brief."))
     await simulation.settle()
     assert simulation.stable != before
-    assert frozen(simulation) == {"prompts.system": "Be brief."}
+    assert frozen(simulation) == {"prompts_system": "Be brief."}
     assert simulation.conditions == SERVING
     assert [name for name in simulation.cluster.of_kind(kinds.CONFIG_MAP) if "cfg" in name] == [
         f"{NAME}-{simulation.stable}-cfg"
@@ -97,7 +99,7 @@ async def test_config_map__gone_while_a_record_was_deleted_renders_no_other_temp
     assert simulation.cluster.of_kind(kinds.CONTROLLER_REVISION) == {}
 
 
-async def test_config_map__chat_template_is_copied_under_its_own_key_too() -> None:
+async def test_config_map__chat_template_is_copied_once_and_mounted_from_the_copy() -> None:
     simulation = Simulation()
     simulation.cluster.put(prompts("{{ messages }}", key="chat.jinja"))
     model = {
@@ -108,10 +110,24 @@ async def test_config_map__chat_template_is_copied_under_its_own_key_too() -> No
     simulation.create(spec(model=model))
     await simulation.settle()
     assert simulation.conditions == SERVING
-    assert frozen(simulation) == {
-        "prompts.chat.jinja": "{{ messages }}",
-        "chat.jinja": "{{ messages }}",
-    }
+    assert frozen(simulation) == {"prompts_chat.jinja": "{{ messages }}"}
+    [deployment] = simulation.cluster.of_kind(kinds.DEPLOYMENT).values()
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    assert [volume["configMap"] for volume in volumes if "configMap" in volume] == [
+        {
+            "name": f"{NAME}-{simulation.stable}-cfg",
+            "items": [{"key": "prompts_chat.jinja", "path": "chat.jinja"}],
+        }
+    ]
+
+
+def test_frozen_key__is_readable_and_another_for_every_reference() -> None:
+    references = [("a", "b.c"), ("a.b", "c"), ("a", "b_c"), ("a", "x" * 253), ("b", "x" * 253)]
+    keys = [frozen_key(ConfigMapKeyReference(name=name, key=key)) for name, key in references]
+
+    assert keys[:3] == ["a_b.c", "a.b_c", "a_b_c"]
+    assert len(set(keys)) == len(keys)
+    assert max(map(len, keys)) <= KEY_MAX_LENGTH
 
 
 class EditedMidway(FakeCluster):
@@ -141,4 +157,4 @@ async def test_config_map__keys_of_a_revision_are_of_one_moment() -> None:
         for name, found in simulation.cluster.of_kind(kinds.CONFIG_MAP).items()
         if name.endswith("-cfg")
     ]
-    assert copies == [{"prompts.system": "first", "prompts.style": "first"}]
+    assert copies == [{"prompts_system": "first", "prompts_style": "first"}]

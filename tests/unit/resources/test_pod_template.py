@@ -14,7 +14,7 @@ from rocksteady.resources.pod_template import (
 )
 
 COMMIT = "7e27bd9f95328f0f3b08261d1252705110c806f8"
-CONTEXT = RenderContext("prod", "chat", "0a1b2c3d4e", "operator:1", "chat-0a1b2c3d4e-cfg")
+CONTEXT = RenderContext("prod", "chat", "0a1b2c3d4e", "operator:1")
 ALL = pytest.mark.parametrize("kind", list(EngineType), ids=str)
 
 
@@ -281,12 +281,13 @@ def test_build_pod_template__fits_the_devices(
     assert server.get("resources", {}).get("limits", {}) == limits
 
 
-def test_build_pod_template__takes_the_chat_template_from_the_immutable_copy() -> None:
-    spec = spec_of("vllm", model={"chatTemplate": {"name": "templates", "key": "chat.jinja"}})
+def test_build_pod_template__gives_the_chat_template_a_name_that_says_what_it_is() -> None:
+    spec = spec_of("sglang", model={"chatTemplate": {"name": "templates", "key": "llama"}})
 
     volumes = {volume["name"]: volume for volume in pod_of(spec)["volumes"]}
 
-    assert volumes["chat-template"]["configMap"]["name"] == "chat-0a1b2c3d4e-cfg"
+    items = [{"key": "llama", "path": "chat.jinja"}]
+    assert volumes["chat-template"]["configMap"] == {"name": "templates", "items": items}
     assert "/mnt/chat-template/chat.jinja" in server_of(spec)["args"]
 
 

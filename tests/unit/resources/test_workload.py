@@ -28,10 +28,10 @@ def test_build_revision__freezes_data_under_a_number() -> None:
 
 
 def test_build_config_copy__cannot_change() -> None:
-    manifest = workload.build_config_copy(OWNER, A, {"prompts.system": "Be kind."})
+    manifest = workload.build_config_copy(OWNER, A, {"prompts_system": "Be kind."})
     assert named(manifest) == ("ConfigMap", "chat-aaaaaaaaaa-cfg", A)
     assert manifest["immutable"] is True
-    assert manifest["data"] == {"prompts.system": "Be kind."}
+    assert manifest["data"] == {"prompts_system": "Be kind."}
 
 
 def test_build_deployment__never_needs_a_spare_accelerator() -> None:
