@@ -44,7 +44,9 @@ class Launch:
         fetches_model: True when the engine downloads the model itself.
         adapters: In the order of the spec; empty for engines that serve none.
         chat_template_path: File with the Jinja chat template; None: the model's own.
-        gpu_count: GPUs of one pod; 0 means CPU only.
+        gpu_count: GPUs over which the model can be spread.
+        on_gpu: True when the pod asks for any part of a GPU, also one that is not counted, as a MIG
+            slice or a shared one.
     """
 
     engine: Engine
@@ -55,6 +57,7 @@ class Launch:
     adapters: tuple[LoadedAdapter, ...] = ()
     chat_template_path: str | None = None
     gpu_count: int = 0
+    on_gpu: bool = False
 
 
 @dataclass(frozen=True)

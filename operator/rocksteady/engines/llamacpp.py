@@ -38,7 +38,7 @@ def serve(launch: Launch) -> Server:
         flag("--metrics"),
         flag("--no-slots", aliases=("--slots",)),
     ]
-    if launch.gpu_count:
+    if launch.on_gpu:
         flags.append(flag("--n-gpu-layers", ALL_LAYERS, aliases=("-ngl", "--gpu-layers")))
     if launch.chat_template_path:
         flags += [

@@ -128,6 +128,7 @@ def _launch(
         ),
         chat_template_path=template_path if spec.model.chat_template else None,
         gpu_count=gpu_count(spec.resources.limits),
+        on_gpu=bool(device_taints(spec.resources.limits)),
     )
 
 

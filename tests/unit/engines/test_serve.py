@@ -96,7 +96,7 @@ def test_serve__spreads_the_model_over_several_gpus_only(kind: EngineType, name:
 
 
 def test_llamacpp__offloads_to_a_gpu_when_there_is_one() -> None:
-    assert "--n-gpu-layers" in serve(EngineType.LLAMACPP, gpu_count=1).args
+    assert "--n-gpu-layers" in serve(EngineType.LLAMACPP, on_gpu=True).args
     assert "--n-gpu-layers" not in serve(EngineType.LLAMACPP).args
 
 

@@ -281,6 +281,24 @@ def test_build_pod_template__fits_the_devices(
     assert server.get("resources", {}).get("limits", {}) == limits
 
 
+@pytest.mark.parametrize(
+    ("resource", "offloads"),
+    [
+        ("nvidia.com/gpu", True),
+        ("nvidia.com/gpu.shared", True),
+        ("nvidia.com/mig-1g.10gb", True),
+        ("amd.com/gpu", True),
+        ("cpu", False),
+    ],
+)
+def test_build_pod_template__offloads_to_whatever_part_of_a_gpu_is_asked_for(
+    resource: str, *, offloads: bool
+) -> None:
+    server = server_of(spec_of("llamacpp", resources={"limits": {resource: 1}}))
+
+    assert ("--n-gpu-layers" in server["args"]) is offloads
+
+
 def test_build_pod_template__gives_the_chat_template_a_name_that_says_what_it_is() -> None:
     spec = spec_of("sglang", model={"chatTemplate": {"name": "templates", "key": "llama"}})
 
