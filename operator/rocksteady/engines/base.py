@@ -197,6 +197,10 @@ def startup_probe(
 ) -> dict[str, Any]:
     """A probe that allows `budget_seconds` (rounded up to whole periods) for loading the model.
 
+    That is so for attempts that fail within a period, as those at a server that refuses or says
+    503 while it loads. One that gets no answer takes `timeout_seconds` and counts once all the
+    same.
+
     Peers allow from 2.5 minutes, too short for a large model, to 3 hours; here the user says.
     """
     return {

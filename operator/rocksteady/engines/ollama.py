@@ -68,7 +68,12 @@ def serve(launch: Launch) -> Server:
 
 
 def _loading_probe(budget_seconds: int) -> dict[str, Any]:
-    """A startup probe that loads the model; one attempt may take the whole budget."""
+    """A startup probe that loads the model; one attempt may take the whole budget.
+
+    Attempts that fail at once, as those before the server listens, are made again until the budget
+    is spent. One that hangs takes all of it and is made again too, so that the budget is no bound
+    for them: OLLAMA_LOAD_TIMEOUT ends a load that stands still.
+    """
     handler = {"exec": {"command": ["/bin/sh", "-c", LOAD_SCRIPT]}}
     return startup_probe(handler, budget_seconds, timeout_seconds=budget_seconds)
 
