@@ -6,10 +6,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from rocksteady.adapters.telemetry import Telemetry
+from rocksteady.engines.registry import ENGINES
 from rocksteady.status.conditions import MEANINGS
 
 REPOSITORY = Path(__file__).parents[2]
 STATUS_PAGE = (REPOSITORY / "docs" / "reference" / "status.md").read_text(encoding="utf-8")
+ENGINES_PAGE = (REPOSITORY / "docs" / "reference" / "engines.md").read_text(encoding="utf-8")
 _REASON = re.compile(r'(?:Finding\(|Claim\(\s*ConditionStatus\.\w+,)\s*"(\w+)"')
 
 
@@ -38,6 +40,18 @@ def test_status_page__lists_every_metric() -> None:
     short = [name.removeprefix("rocksteady_workqueue") for name in names]
     assert names
     assert [name for name in short if name not in STATUS_PAGE] == []
+
+
+def test_engines_page__lists_the_flags_that_each_engine_refuses() -> None:
+    listed = ENGINES_PAGE.partition("| engine | refused |")[2].partition("\n\n")[0]
+    rows = [row.split("|")[1:3] for row in listed.splitlines()[2:]]
+    refused = {
+        engine.strip(): frozenset(re.findall(r"`([^`]+)`", flags))
+        for engines, flags in rows
+        for engine in engines.split(",")
+    }
+
+    assert refused == {kind.value: engine.reserved_flags for kind, engine in ENGINES.items()}
 
 
 def test_layout__operator_is_a_source_root_and_not_a_package() -> None:

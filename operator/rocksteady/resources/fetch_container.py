@@ -18,7 +18,9 @@ scheduler must find: a pod's request is the larger of its init containers' and i
 def build_fetch_container(
     fetch: Fetch, image: str, credentials: SecretReference | None
 ) -> dict[str, Any]:
-    """An init container that runs `rocksteady.fetch`; the only one that sees the credentials.
+    """An init container that runs `rocksteady.fetch`.
+
+    It sees the credentials; the server does only when its engine fetches something by itself.
 
     Args:
         fetch: What it fetches, and where to.
