@@ -21,7 +21,8 @@ HOME_PATH: Final = "/home/model-server"
 """HOME of the engine: writable, since the image's own root file system is not."""
 HUNG_GRACE_SECONDS: Final = 5
 """How long a server that fails its startup or liveness probe may take to end. It answers nobody, so
-there is nothing to drain; without this the kubelet would first wait out the pod's whole drain."""
+there is nothing to drain; without this the kubelet would first wait out the pod's whole drain. With
+the wait before SIGTERM cut short, the kubelet adds 2 s between SIGTERM and SIGKILL."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from rocksteady.resources.owned import Owner, owned_manifest
 
 PROGRESS_MARGIN_SECONDS: Final = 120
 """On top of the start-up time: image pull and scheduling. Kubernetes' default deadline of 600 s is
-shorter than many cold starts and would call a healthy one failed."""
+shorter than many cold starts and would call a healthy one failed. The deadline also counts the time
+that init containers take to fetch, which it cannot know: `rollout.pod_trouble` allows for that."""
 
 
 def build_revision(

@@ -18,6 +18,12 @@ SAID_MAX_LENGTH: Final = 200
 CRASHES_MIN: Final = 2
 """Restarts after which a container that is not ready counts as crashing again and again: one may be
 an accident."""
+KUBELET_GRACE: Final = timedelta(seconds=2)
+"""The least time between SIGTERM and SIGKILL, also when a preStop hook used up the grace period.
+
+Source: kubernetes/kubernetes:pkg/kubelet/kuberuntime/kuberuntime_container.go
+(minimumGracePeriodInSeconds).
+"""
 STOPPED_EXIT_CODES: Final = frozenset({0, 137, 143})
 """How a container ends that the kubelet stops: by itself, by SIGKILL, or by SIGTERM."""
 
@@ -114,7 +120,7 @@ def _never_started(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Fin
     grace = timedelta(seconds=probe.get("terminationGracePeriodSeconds", pod_grace))
     ran = datetime.fromisoformat(last["finishedAt"]) - datetime.fromisoformat(last["startedAt"])
     # The first probe comes at once, so the last comes one period before the time is over.
-    if not allowed - period <= ran <= allowed + grace + period:
+    if not allowed - period <= ran <= allowed + grace + KUBELET_GRACE + period:
         return None
     return Finding(
         "NeverReady",

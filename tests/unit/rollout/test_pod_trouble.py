@@ -218,9 +218,9 @@ def test_find_trouble__of_a_pod(seen: Manifest, reason: str, message: str) -> No
         pytest.param(stopped(0, 118), "NeverReady", id="ended in good order when it was told to"),
         pytest.param(stopped(137, 145), "NeverReady", id="killed after all of its grace period"),
         pytest.param(
-            stopped(137, 125, terminationGracePeriodSeconds=5),
+            stopped(137, 132, terminationGracePeriodSeconds=5),
             "NeverReady",
-            id="killed after all of its probe's grace period",
+            id="killed after all of its probe's grace period, used up by its preStop hook",
         ),
         pytest.param(
             stopped(137, 145, terminationGracePeriodSeconds=5),
