@@ -2,6 +2,8 @@
 # Build the operator's image and install CRDs and chart on the local cluster, as a user would.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. hack/locks.sh
+hold operator-up
 python=.venv/bin/python
 KUBECONFIG=$($python -m hack.local_cluster kubeconfig)
 export KUBECONFIG
@@ -18,6 +20,9 @@ digest=$(sha256sum $(echo "$images" | head -n 1) | cut -c1-12)
 echo "installing the CRDs and the chart"
 "$kubectl" apply --server-side --force-conflicts -f crds/ >/dev/null
 "$kubectl" wait --for=condition=Established crd/llmdeployments.rocksteady.dev --timeout=30s >/dev/null
+# Helm refuses a release for ever when it was killed while it installed it: forget such a try.
+"$kubectl" delete secret --namespace rocksteady-system --ignore-not-found --selector \
+  'owner=helm,name=rocksteady,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null
 "$helm" upgrade --install rocksteady charts/rocksteady \
   --namespace rocksteady-system --create-namespace --skip-crds \
   --set clientNamespaces="{traefik,envoy-gateway-system,monitoring}" \
