@@ -15,7 +15,7 @@ _DELEGATED = ("cpu", "cpuset", "io", "memory", "pids", "hugetlb")
 
 
 def check() -> None:
-    """Refuse a machine without what the kubelet needs.
+    """Refuse a machine without what the kubelet needs; what is made to find out is removed again.
 
     Raises:
         ClusterError: Names the missing controllers and the cure.
@@ -27,6 +27,7 @@ def check() -> None:
             f"cgroup controllers {', '.join(lacking)} are missing below {_MOUNT}: mount them, "
             "or run where they are (inside a container: start it privileged)"
         )
+    were_here = remaining()
     try:
         create()
     except OSError as refused:
@@ -34,6 +35,9 @@ def check() -> None:
             f"cgroups cannot be made below {_MOUNT} ({refused}): "
             "run outside a container, or in a privileged one"
         ) from refused
+    finally:
+        if not were_here:
+            remove()
 
 
 def _is_unified() -> bool:

@@ -135,8 +135,8 @@ def _check_gone(cluster: NodeCluster) -> None:
 @click.option("--kills", type=int, default=5, show_default=True, help="How often up is killed.")
 def main(seed: int, kills: int) -> None:
     """Break the local cluster and have it repaired, again and again."""
-    cluster = NodeCluster(cluster_layout(), Progress())
     _command("up")
+    cluster = NodeCluster(cluster_layout(), Progress())
     settings = cluster.settings()
     if settings is None or settings.backend != NodeCluster.backend:
         raise click.ClickException("there is no cluster made of this machine's processes")

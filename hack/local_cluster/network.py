@@ -127,11 +127,13 @@ def _allow_forwarding() -> None:
             setting.write_text("1", encoding="ascii")
 
 
-def chains_removed(saved: str) -> str:
+def chains_removed(saved: str, *, with_kubernetes: bool) -> str:
     """Return the input of iptables-restore that removes the cluster's chains from one table.
 
     Args:
         saved: What `iptables-save -t <table>` printed.
+        with_kubernetes: Whether the chains of Kubernetes (`KUBE-*`) are the cluster's. They do not
+            tell whose they are, and every Kubernetes has the same.
 
     Returns:
         Empty when there is nothing of ours.
@@ -140,6 +142,8 @@ def chains_removed(saved: str) -> str:
     rules = [line for line in lines if line.startswith("-A ")]
     chains = [line[1:].split()[0] for line in lines if line.startswith(":")]
     ours = _our_chains(chains, rules)
+    if with_kubernetes:
+        ours |= {chain for chain in chains if chain.startswith("KUBE-")}
     deleted = [
         f"-D {rule[3:]}"
         for rule in rules
@@ -154,7 +158,7 @@ def chains_removed(saved: str) -> str:
 
 
 def _our_chains(chains: Iterable[str], rules: Iterable[str]) -> set[str]:
-    """Return the chains of kubelet and kube-proxy, and those CNI made for our network."""
+    """Return the chains that CNI made for our network."""
     named = [rule for rule in rules if _COMMENTED.search(rule)]
     ours = {_target(rule) for rule in named if _target(rule).startswith("CNI-")}
     foreign = [rule for rule in rules if rule not in named]
@@ -163,9 +167,7 @@ def _our_chains(chains: Iterable[str], rules: Iterable[str]) -> set[str]:
     return {
         chain
         for chain in chains
-        if chain.startswith("KUBE-")
-        or chain in shared
-        or (chain in ours and chain not in _SHARED_CHAINS)
+        if chain in shared or (chain in ours and chain not in _SHARED_CHAINS)
     }
 
 
@@ -174,10 +176,15 @@ def _target(rule: str) -> str:
     return found.group(1) if found else ""
 
 
-def remove() -> None:
-    """Remove bridge, network namespaces, chains and CNI's records of our pods."""
+def remove(*, with_kubernetes: bool) -> None:
+    """Remove bridge, network namespaces, chains and CNI's records of our pods.
+
+    Args:
+        with_kubernetes: See `chains_removed`.
+    """
     for program, table in _saved_tables():
-        script = chains_removed(run([f"{program}-save", "-t", table]))
+        saved = run([f"{program}-save", "-t", table])
+        script = chains_removed(saved, with_kubernetes=with_kubernetes)
         if script:
             run([f"{program}-restore", "-w", "--noflush"], stdin=script)
     for namespace in namespaces():
@@ -229,12 +236,17 @@ def _devices() -> list[str]:
     return [*(link["ifname"] for link in plugged), BRIDGE]
 
 
-def leftovers() -> list[str]:
-    """Return what of the network is there, in words; nothing after `remove`."""
+def leftovers(*, with_kubernetes: bool) -> list[str]:
+    """Return what of the network is there, in words; nothing after `remove`.
+
+    Args:
+        with_kubernetes: See `chains_removed`.
+    """
     left = [f"network device {device}" for device in _devices()]
     left += [f"network namespace {namespace}" for namespace in namespaces()]
     for program, table in _saved_tables():
-        script = chains_removed(run([f"{program}-save", "-t", table]))
+        saved = run([f"{program}-save", "-t", table])
+        script = chains_removed(saved, with_kubernetes=with_kubernetes)
         chains = script.count("\n-X ")
         rules = script.count("\n-D ")
         if script:

@@ -55,6 +55,7 @@ class NodeCluster:
         self.layout = layout
         self.progress = progress
         self.processes = Processes(layout.processes, layout.logs, marker=str(layout.root))
+        self._has_run = self._ran_since_boot()
 
     @property
     def kubectl(self) -> list[str]:
@@ -94,12 +95,12 @@ class NodeCluster:
         Raises:
             ClusterError: Names what is in the way and the cure.
         """
+        self._end_strays()
+        preflight.check(self.layout, settings, self.processes, self.progress)
         kept = self.settings()
         if self.layout.etcd.exists() and (kept is None or not usable(kept, settings)):
             self.progress.note("the data that are here are of another version: replacing them")
             self.purge()
-        self._end_strays()
-        preflight.check(self.layout, settings, self.processes, self.progress)
         ensure_binary(ETCD, "etcd", self.progress)
         programs = kubernetes_programs(self.progress)
         if self._is_damaged():
@@ -227,6 +228,7 @@ class NodeCluster:
 
     def down(self) -> None:
         """Stop all that was started and remove every trace but the data."""
+        self._has_run |= self._ran_since_boot()
         for name in ("kube-proxy", "kubelet"):
             with self.progress.step(f"stopping {name}"):
                 self.processes.stop(name, _GRACE_SECONDS)
@@ -238,7 +240,7 @@ class NodeCluster:
         terminate(self.processes.unrecorded(), _GRACE_SECONDS)
         with self.progress.step("removing mounts, namespaces, bridge and chains"):
             containerd.end_containers(self.layout, grace_seconds=0)
-            network.remove()
+            network.remove(with_kubernetes=self._has_run)
             containerd.remove_traces(self.layout)
             shutil.rmtree(self._addresses, ignore_errors=True)
 
@@ -250,17 +252,23 @@ class NodeCluster:
                 run(["rm", "-rf", "--one-file-system", self.layout.root])
 
     def was_here(self) -> bool:
-        """Tell whether there is anything of a cluster, running or not.
-
-        Where there is not, packet filter rules of Kubernetes are somebody else's.
-        """
+        """Tell whether there is anything of a cluster, running or not."""
         traces = (self.layout.root.exists(), RUNTIME_DIRECTORY.exists(), network.exists())
         return any(traces) or bool(self.processes.unrecorded() or cgroups.remaining())
 
     def leftovers(self) -> list[str]:
         """Return what of the cluster is on this machine beside its files, in words."""
         left = [f"process {pid} of this cluster" for pid in self.processes.unrecorded()]
-        return [*left, *containerd.leftovers(self.layout), *network.leftovers()]
+        found = network.leftovers(with_kubernetes=self._has_run or self._ran_since_boot())
+        return [*left, *containerd.leftovers(self.layout), *found]
+
+    @staticmethod
+    def _ran_since_boot() -> bool:
+        """Tell whether the cluster has run since the machine started, and was not taken down.
+
+        Only then are packet filter chains of Kubernetes its own: its ports rule out a second one.
+        """
+        return network.exists() or RUNTIME_DIRECTORY.exists()
 
 
 def stale_pods(pods: Iterable[dict[str, Any]], since_seconds: float) -> list[str]:

@@ -46,6 +46,8 @@ def check(layout: Layout, settings: Settings, processes: Processes, progress: Pr
             "a node on this machine needs root: run this with sudo, "
             "or have a Docker daemon and `kind` at hand, which are then used instead"
         )
+    # First of all: who has our ports has a cluster of his own, and that must not be touched.
+    check_ports_free([port for port in settings.host_ports() if not processes.record(port.owner)])
     cgroups.check()
     _check_overlay()
     cold = not _all_built(settings)
@@ -54,7 +56,6 @@ def check(layout: Layout, settings: Settings, processes: Processes, progress: Pr
     _check_disk(layout, _COLD_BYTES if cold else _WARM_BYTES)
     install_packages(progress)
     network.check_ranges()
-    check_ports_free([port for port in settings.host_ports() if not processes.record(port.owner)])
 
 
 def _all_built(settings: Settings) -> bool:

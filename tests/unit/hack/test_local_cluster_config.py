@@ -332,6 +332,7 @@ def test_check__without_go_names_it_when_something_has_to_be_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(preflight, "check_ports_free", lambda _ports: None)
     monkeypatch.setattr("hack.local_cluster.cgroups.check", lambda: None)
     monkeypatch.setattr(preflight, "_check_overlay", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

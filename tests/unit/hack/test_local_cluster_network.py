@@ -46,7 +46,7 @@ def _removed_chains(script: str) -> set[str]:
 
 
 def test_chains_removed__takes_kubernetes_and_our_network_out() -> None:
-    script = chains_removed(_table(_FOREIGN_NETWORK, _OURS))
+    script = chains_removed(_table(_FOREIGN_NETWORK, _OURS), with_kubernetes=True)
     assert _removed_chains(script) == {
         "KUBE-SERVICES",
         "KUBE-SVC-AAAA",
@@ -62,8 +62,13 @@ def test_chains_removed__takes_kubernetes_and_our_network_out() -> None:
     assert "podman" not in script
 
 
+def test_chains_removed__leaves_another_kubernetes_alone_where_the_cluster_has_not_run() -> None:
+    kubernetes = "".join(line for line in _OURS.splitlines(keepends=True) if "KUBE-" in line)
+    assert chains_removed(_table(kubernetes), with_kubernetes=False) == ""
+
+
 def test_chains_removed__flushes_before_it_deletes_so_that_chains_may_refer_to_each_other() -> None:
-    lines = chains_removed(_table(_OURS)).splitlines()
+    lines = chains_removed(_table(_OURS), with_kubernetes=True).splitlines()
     last_flush = max(index for index, line in enumerate(lines) if line.startswith(":"))
     first_removal = min(index for index, line in enumerate(lines) if line.startswith("-X"))
     assert lines[0] == "*nat"
@@ -78,7 +83,7 @@ def test_chains_removed__takes_shared_port_chains_when_nobody_else_uses_them() -
 -A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT
 -A CNI-HOSTPORT-MASQ -m mark --mark 0x2000/0x2000 -j MASQUERADE
 """
-    script = chains_removed(_table(shared, _OURS))
+    script = chains_removed(_table(shared, _OURS), with_kubernetes=True)
     assert {"CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-MASQ"} <= _removed_chains(script)
     assert "-D PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT" in script
 
@@ -96,7 +101,7 @@ def test_chains_removed__takes_shared_port_chains_when_nobody_else_uses_them() -
     ],
 )
 def test_chains_removed__leaves_what_is_not_ours(saved: str) -> None:
-    assert chains_removed(saved) == ""
+    assert chains_removed(saved, with_kubernetes=True) == ""
 
 
 def test_chains_removed__takes_our_own_forwarding_rules_out() -> None:
@@ -105,7 +110,7 @@ def test_chains_removed__takes_our_own_forwarding_rules_out() -> None:
         "-A FORWARD -i rocksteady0 -m comment --comment rocksteady-local -j ACCEPT\n"
         "-A FORWARD -i docker0 -j ACCEPT\nCOMMIT\n"
     )
-    assert chains_removed(saved) == (
+    assert chains_removed(saved, with_kubernetes=True) == (
         "*filter\n-D FORWARD -i rocksteady0 -m comment --comment rocksteady-local -j ACCEPT\n"
         "COMMIT\n"
     )
