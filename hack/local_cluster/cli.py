@@ -19,7 +19,15 @@ from hack.local_cluster.node import COMPONENTS
 from hack.local_cluster.node_cluster import NodeCluster
 from hack.local_cluster.paths import cluster_layout
 from hack.local_cluster.progress import Progress
-from hack.local_cluster.settings import EXTRAS, Settings, check_ports, load_settings
+from hack.local_cluster.settings import (
+    EXTRAS,
+    LAYOUT_VERSION,
+    Settings,
+    check_ports,
+    has_our_sources,
+    keep_sources,
+    load_settings,
+)
 from hack.local_cluster.tools import KUBERNETES_VERSION, TOOLS, kubernetes
 
 _NOT_RUNNING = 3
@@ -82,10 +90,12 @@ def up(backend: str, extras: tuple[str, ...], **ports: int | None) -> None:
         settings = chosen(kept, extras, cluster.backend, ports)
         check_ports(settings)
         _refuse_other_backend(kept, settings)
-        if cluster.is_running(settings):
+        sources = cluster.layout.sources_file
+        if has_our_sources(sources) and cluster.is_running(settings):
             cluster.progress.note("the cluster is running")
         else:
             cluster.up(settings)
+            keep_sources(sources)
             cluster.progress.note("the cluster is up")
     _say_where(cluster, settings)
 
@@ -93,7 +103,7 @@ def up(backend: str, extras: tuple[str, ...], **ports: int | None) -> None:
 def chosen(
     kept: Settings, extras: Iterable[str], backend: str, ports: Mapping[str, int | None]
 ) -> Settings:
-    """Return the settings to have: what was chosen before, and what is asked for now.
+    """Return the settings to have: what was chosen before, what is asked for now, our versions.
 
     Args:
         kept: Of the cluster that is there, or the defaults.
@@ -103,6 +113,7 @@ def chosen(
     """
     asked: dict[str, Any] = {name: port for name, port in ports.items() if port}
     together = tuple(sorted({*kept.extras, *extras}))
+    asked |= {"kubernetes_version": KUBERNETES_VERSION, "layout_version": LAYOUT_VERSION}
     return replace(kept, **asked, extras=together, backend=backend)
 
 

@@ -80,6 +80,11 @@ class Layout:
         return self.root / "cluster.json"
 
     @property
+    def sources_file(self) -> Path:
+        """Which sources the last `up` that came to its end was made of."""
+        return self.root / "sources"
+
+    @property
     def audit_log(self) -> Path:
         """The API server's audit log, one JSON object a line."""
         return self.logs / "audit.log"

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from hack.images.cache import fingerprint
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import write_whole
 from hack.local_cluster.tools import KUBERNETES_VERSION
@@ -113,6 +114,23 @@ def load_settings(path: Path) -> Settings | None:
 def save_settings(path: Path, settings: Settings) -> None:
     """Keep the settings beside the cluster's data."""
     write_whole(path, json.dumps(asdict(settings), indent=1) + "\n")
+
+
+def keep_sources(path: Path) -> None:
+    """Remember that the cluster is as the present sources would have it."""
+    write_whole(path, _sources())
+
+
+def has_our_sources(path: Path) -> bool:
+    """Tell whether the cluster was last brought up by the present sources.
+
+    Where it was not, a flag, a manifest or a go.mod may be another one, and `up` has to look.
+    """
+    return path.exists() and path.read_text(encoding="utf-8") == _sources()
+
+
+def _sources() -> str:
+    return fingerprint([Path(__file__).resolve().parent])
 
 
 def usable(kept: Settings, wanted: Settings) -> bool:

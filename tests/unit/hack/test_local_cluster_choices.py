@@ -6,12 +6,16 @@ import pytest
 from click.testing import CliRunner
 
 from hack.local_cluster import cli
+from hack.local_cluster import settings as settings_module
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.node import COMPONENTS
 from hack.local_cluster.node_cluster import NodeCluster
+from hack.local_cluster.paths import cluster_layout
 from hack.local_cluster.settings import (
     Settings,
     check_ports,
+    has_our_sources,
+    keep_sources,
     load_settings,
     save_settings,
     usable,
@@ -119,12 +123,61 @@ def test_kubeconfig__without_a_cluster_says_how_to_get_one(
             Settings(extras=("envoy-gateway",)),
             id="the same extra twice",
         ),
+        pytest.param(
+            Settings(kubernetes_version="1.30.0", layout_version=0, gateway_port=18080),
+            (),
+            {},
+            Settings(gateway_port=18080),
+            id="versions are ours, whatever the cluster was made with",
+        ),
     ],
 )
 def test_chosen__is_what_was_kept_and_what_is_asked_for(
     kept: Settings, extras: tuple[str, ...], ports: dict[str, int | None], expected: Settings
 ) -> None:
     assert cli.chosen(kept, extras, "node", ports) == expected
+
+
+def test_chosen__after_a_bump_of_kubernetes_the_kept_data_are_of_no_use() -> None:
+    kept = Settings(kubernetes_version="1.30.0")
+    assert not usable(kept, cli.chosen(kept, (), "node", {}))
+
+
+def test_has_our_sources__once_they_are_kept_and_until_one_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, source = tmp_path / "sources", tmp_path / "hack" / "settings.py"
+    source.parent.mkdir()
+    source.write_text("a = 1\n")
+    monkeypatch.setattr(settings_module, "__file__", str(source))
+    assert not has_our_sources(kept)
+    keep_sources(kept)
+    assert has_our_sources(kept)
+    source.write_text("a = 2\n")
+    assert not has_our_sources(kept)
+
+
+@pytest.mark.parametrize(
+    ("same_sources", "came_up"),
+    [
+        pytest.param(True, False, id="by the present sources, is left alone"),
+        pytest.param(False, True, id="by other sources, is gone through again"),
+    ],
+)
+def test_up__of_a_cluster_that_runs(
+    *, same_sources: bool, came_up: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    sources = cluster_layout().sources_file
+    if same_sources:
+        keep_sources(sources)
+    calls: list[Settings] = []
+    monkeypatch.setattr(NodeCluster, "is_running", lambda _self, _settings: True)
+    monkeypatch.setattr(NodeCluster, "up", lambda _self, settings: calls.append(settings))
+    result = CliRunner().invoke(cli.main, ["up", "--backend=node"])
+    assert result.exit_code == 0, result.output
+    assert bool(calls) is came_up
+    assert has_our_sources(sources)
 
 
 def test_up__with_an_extra_that_there_is_not_names_those_there_are() -> None:
