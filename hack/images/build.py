@@ -28,7 +28,7 @@ def ensure(name: str, *, binary: Path | None = None) -> Path:
     Args:
         name: One of `hack.images.NAMES`.
         binary: For one of `PROGRAM_NAMES`: the static program to put in; None takes
-            the newest that the local cluster has built.
+            the one that the local cluster has built.
 
     Returns:
         A docker-archive tar, for `ctr images import` or `docker load`. Its file name changes

@@ -13,6 +13,7 @@ from hack.images.errors import ImageError
 from hack.images.programs import require, run
 from hack.images.python_base import ensure_python_base, python_base_reference
 from hack.images.wheels import ensure_wheels
+from hack.local_cluster.tools import TOOLS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _HERE = Path(__file__).resolve().parent
@@ -113,26 +114,25 @@ class ProgramRecipe:
         return scratch_dockerfile(self.name, user=_NOBODY, writable=self.writable)
 
     def _binary(self) -> Path:
-        binary = self.binary or newest_binary(self.name)
+        binary = self.binary or built_binary(self.name)
         if not binary.is_file():
             raise ImageError(f"image {self.name}: no program at {binary}: build it first")
         return binary
 
 
-def newest_binary(name: str) -> Path:
-    """Return the program of that name that the local cluster built last.
+def built_binary(name: str) -> Path:
+    """Return the program of that name that the local cluster has built, in its pinned version.
 
     Raises:
-        ImageError: It has built none.
+        ImageError: It has not been built.
     """
-    versions = cache_root() / "bin" / name
-    found = [path for path in versions.glob(f"*/{name}") if os.access(path, os.X_OK)]
-    if not found:
+    program = cache_root() / "bin" / name / TOOLS[name].version / name
+    if not os.access(program, os.X_OK):
         raise ImageError(
-            f"image {name}: no program at {versions}/<version>/{name}: "
+            f"image {name}: no program at {program}: "
             "build it first (make cluster-up does), or give --binary"
         )
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return program
 
 
 @dataclass(frozen=True)

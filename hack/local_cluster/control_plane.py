@@ -12,7 +12,7 @@ import yaml
 
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import write_whole
-from hack.local_cluster.go_build import ensure_binary
+from hack.local_cluster.go_build import ensure_binary, stamp_path
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.pki import Authority, Certificate, write_kubeconfig
 from hack.local_cluster.processes import Processes, terminate
@@ -81,14 +81,14 @@ class ControlPlane:
         Raises:
             ClusterError: It does not get ready; the message has the last lines of its log.
         """
-        etcd = str(ensure_binary(ETCD, "etcd"))
-        api_server = str(ensure_binary(kubernetes(self.version), "kube-apiserver"))
+        etcd = ensure_binary(ETCD, "etcd")
+        api_server = ensure_binary(kubernetes(self.version), "kube-apiserver")
         kubectl = ensure_binary(kubernetes(), "kubectl")
         self.prepare()
-        started = processes.ensure("etcd", [etcd, *self._etcd_flags()])
+        started = processes.ensure("etcd", [str(etcd), *self._etcd_flags()], [stamp_path(etcd)])
         signed = [self.authority.certificate, self.authority.certificate_of("apiserver")]
-        files = [self._audit_policy, *signed]
-        command = [api_server, *self._api_server_flags()]
+        files = [self._audit_policy, *signed, stamp_path(api_server)]
+        command = [str(api_server), *self._api_server_flags()]
         started |= processes.ensure("kube-apiserver", command, files)
         wait_until(
             lambda: is_ready(kubectl, self.layout.kubeconfig),

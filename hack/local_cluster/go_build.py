@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from hack.images.cache import cache_root
+from hack.images.cache import cache_root, fingerprint
 from hack.local_cluster.commands import run
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import locked, write_whole
@@ -32,8 +32,36 @@ def binary_path(tool: Tool, program: str) -> Path:
     return binaries_directory() / tool.name / tool.version / program
 
 
+def stamp_path(program: Path) -> Path:
+    """Return the file beside a built program that changes when what it is built from does."""
+    return program.with_name(f".{program.name}.inputs")
+
+
+def is_built(tool: Tool, program: str) -> bool:
+    """Tell whether the cache has a program, built from the present go.mod, go.sum and flags.
+
+    One without a stamp is from before there were stamps, and is taken to be right.
+    """
+    target = binary_path(tool, program)
+    stamp = stamp_path(target)
+    if not os.access(target, os.X_OK):
+        return False
+    return not stamp.exists() or stamp.read_text(encoding="utf-8") == _inputs(tool, program)
+
+
+def _inputs(tool: Tool, program: str) -> str:
+    folder = _FOLDERS / tool.name
+    # Another Kubernetes version than our own has a go.mod that is made from the version.
+    files = [folder / "go.mod", folder / "go.sum"] if _is_pinned(tool) else []
+    return fingerprint(files, [tool.linker_flags, tool.packages[program]])
+
+
+def _is_pinned(tool: Tool) -> bool:
+    return tool.name != "kubernetes" or tool.version == KUBERNETES_VERSION
+
+
 def ensure_binary(tool: Tool, program: str, progress: Progress | None = None) -> Path:
-    """Return a program, compiled first when the cache does not have it.
+    """Return a program, compiled first when the cache does not have it as it should be.
 
     Several processes may ask at once: one compiles, the others wait. A killed build leaves
     nothing that could be taken for a program.
@@ -47,15 +75,17 @@ def ensure_binary(tool: Tool, program: str, progress: Progress | None = None) ->
         ClusterError: Go is missing or the build failed.
     """
     target = binary_path(tool, program)
-    if os.access(target, os.X_OK):
+    if is_built(tool, program) and stamp_path(target).exists():
         return target
     progress = progress or Progress()
     lock = target.parent / ".lock"
     with locked(lock, lambda holder: progress.note(f"waiting for the build of process {holder}")):
-        if not os.access(target, os.X_OK):
+        if not is_built(tool, program):
             require_go()
             with progress.step(f"building {program} {tool.version}"):
                 _build(tool, program, target)
+        # Last: a program that is newer than its stamp is built once more, never taken for right.
+        write_whole(stamp_path(target), _inputs(tool, program))
     return target
 
 
@@ -121,7 +151,7 @@ def kubernetes_go_mod(version: str, staging: list[str]) -> str:
 def _build(tool: Tool, program: str, target: Path) -> None:
     partial = target.with_name(f".{program}.partial")
     partial.unlink(missing_ok=True)
-    pinned = tool.name != "kubernetes" or tool.version == KUBERNETES_VERSION
+    pinned = _is_pinned(tool)
     folder = _FOLDERS / tool.name if pinned else _kubernetes_folder(tool.version)
     run(
         [

@@ -8,6 +8,7 @@ from hack.local_cluster import cgroups, containerd
 from hack.local_cluster.control_plane import ControlPlane, wait_until
 from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.files import write_whole
+from hack.local_cluster.go_build import stamp_path
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.pki import Certificate, write_kubeconfig
 from hack.local_cluster.processes import Processes
@@ -104,7 +105,7 @@ def start_controllers(layout: Layout, programs: dict[str, Path], processes: Proc
             "--allocate-node-cidrs=false",
             "--bind-address=127.0.0.1",
         ],
-        [manager],
+        [manager, stamp_path(programs["kube-controller-manager"])],
     )
     scheduler = _kubeconfig(layout, "kube-scheduler")
     processes.ensure(
@@ -115,7 +116,7 @@ def start_controllers(layout: Layout, programs: dict[str, Path], processes: Proc
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
         ],
-        [scheduler],
+        [scheduler, stamp_path(programs["kube-scheduler"])],
     )
 
 
@@ -133,7 +134,7 @@ def start_kubelet(layout: Layout, programs: dict[str, Path], processes: Processe
             f"--node-ip={NODE_ADDRESS}",
             f"--root-dir={layout.kubelet}",
         ],
-        [config, kubelet],
+        [config, kubelet, stamp_path(programs["kubelet"])],
     )
     proxy = _kubeconfig(layout, "kube-proxy")
     processes.ensure(
@@ -147,7 +148,7 @@ def start_kubelet(layout: Layout, programs: dict[str, Path], processes: Processe
             "--metrics-bind-address=127.0.0.1:10249",
             "--healthz-bind-address=127.0.0.1:10256",
         ],
-        [proxy],
+        [proxy, stamp_path(programs["kube-proxy"])],
     )
 
 

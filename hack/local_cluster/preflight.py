@@ -10,7 +10,7 @@ from hack.local_cluster import cgroups, network
 from hack.local_cluster.addons import addons
 from hack.local_cluster.commands import run
 from hack.local_cluster.errors import ClusterError
-from hack.local_cluster.go_build import binary_path, require_go
+from hack.local_cluster.go_build import is_built, require_go
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.processes import Processes
 from hack.local_cluster.progress import Progress
@@ -60,7 +60,7 @@ def check(layout: Layout, settings: Settings, processes: Processes, progress: Pr
 
 def _all_built(settings: Settings) -> bool:
     tools = [ETCD, kubernetes(), *(addon.tool for addon in addons(settings) if addon.tool)]
-    return all(binary_path(tool, name).exists() for tool in tools for name in tool.packages)
+    return all(is_built(tool, name) for tool in tools for name in tool.packages)
 
 
 def missing_packages() -> list[str]:

@@ -15,6 +15,7 @@ from hack.images.cache import fingerprint, images_directory
 from hack.images.errors import ImageError
 from hack.images.recipes import NAMES, PythonRecipe, recipe, scratch_dockerfile
 from hack.images.wheels import wheel_platforms
+from hack.local_cluster.tools import TOOLS
 
 pytestmark = pytest.mark.unit
 
@@ -160,15 +161,18 @@ def test_program_recipe__says_where_the_program_was_looked_for(cache_home: Path)
     assert str(cache_home / "rocksteady" / "bin" / "coredns") in str(raised.value)
 
 
-def test_program_recipe__takes_the_program_that_was_built_last(cache_home: Path) -> None:
-    for age, version in enumerate(["1.14.10", "1.14.6"]):
+def test_program_recipe__takes_the_version_that_the_cluster_runs_whatever_was_built_last(
+    cache_home: Path,
+) -> None:
+    pinned = TOOLS["coredns"].version
+    for age, version in enumerate(["9.9.9", pinned]):
         program = cache_home / "rocksteady" / "bin" / "coredns" / version / "coredns"
         program.parent.mkdir(parents=True)
         program.write_text(version)
         program.chmod(0o755)
         os.utime(program, (1000 - age, 1000 - age))
-    newest = cache_home / "rocksteady" / "bin" / "coredns" / "1.14.10" / "coredns"
-    assert recipe("coredns").fingerprint() == recipe("coredns", newest).fingerprint()
+    wanted = cache_home / "rocksteady" / "bin" / "coredns" / pinned / "coredns"
+    assert recipe("coredns").fingerprint() == recipe("coredns", wanted).fingerprint()
 
 
 def test_program_recipe__context_has_the_program_under_its_own_name_and_an_empty_directory(
