@@ -10,10 +10,13 @@ from pathlib import Path
 
 import click
 
+from hack.images.mounts import unmount_below
+
 # Python writes these beside the sources; they are no input.
 _NOT_AN_INPUT = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 PARTIAL_SUFFIX = ".partial"
+_held_locks: set[int] = set()
 
 
 def cache_root() -> Path:
@@ -71,11 +74,20 @@ def _file_digest(path: Path) -> bytes:
         return hashlib.file_digest(opened, "sha256").digest()
 
 
+def held_locks() -> tuple[int, ...]:
+    """Return file descriptors of the locks that this process holds.
+
+    A program that is given them keeps them locked when this process is killed, so that nobody
+    builds at the place where it still writes.
+    """
+    return tuple(_held_locks)
+
+
 @contextmanager
 def exclusive(purpose: str) -> Iterator[None]:
     """Hold the lock of the image cache; a second process waits, and says that it does.
 
-    The kernel drops the lock when the holder dies, however it dies.
+    The kernel drops the lock when the holder and the programs it runs have ended, however they end.
 
     Args:
         purpose: What the lock is wanted for, for the message.
@@ -87,7 +99,11 @@ def exclusive(purpose: str) -> Iterator[None]:
         except BlockingIOError:
             click.echo(f"{purpose}: waiting for another image build to end", err=True)
             fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
+        _held_locks.add(opened.fileno())
+        try:
+            yield
+        finally:
+            _held_locks.discard(opened.fileno())
 
 
 @contextmanager
@@ -137,6 +153,8 @@ def keep_newest(pattern: str, count: int) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
+        # debootstrap mounts /proc inside; killed, it leaves that behind.
+        unmount_below(path)
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

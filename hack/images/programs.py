@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from hack.images.cache import held_locks
 from hack.images.errors import ImageError
 
 # Which Debian packages bring the programs that image building needs.
@@ -95,6 +96,7 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        pass_fds=held_locks(),
     )
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])

@@ -2,10 +2,10 @@
 
 import json
 import tarfile
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from hack.images.mounts import mounts_below
 from hack.local_cluster import cgroups
 from hack.local_cluster.commands import run, succeeds
 from hack.local_cluster.errors import ClusterError
@@ -138,30 +138,6 @@ def end_containers(layout: Layout, grace_seconds: float) -> None:
     """
     terminate(cgroups.members(), grace_seconds)
     terminate(shims(layout), 2)
-
-
-def mounts_below(mountinfo: str, roots: Iterable[Path]) -> list[str]:
-    """Return the mounts at or below some directories, in the order to unmount them.
-
-    Args:
-        mountinfo: Content of /proc/self/mountinfo (proc(5)).
-        roots: The directories.
-    """
-    prefixes = [str(root) for root in roots]
-    points = [_unescaped(line.split()[4]) for line in mountinfo.splitlines()]
-    ours = [
-        point
-        for point in points
-        if any(point == prefix or point.startswith(prefix + "/") for prefix in prefixes)
-    ]
-    return ours[::-1]
-
-
-def _unescaped(text: str) -> str:
-    """Undo the octal escapes that mountinfo has for white space and backslash."""
-    for code in ("040", "011", "012", "134"):
-        text = text.replace(f"\\{code}", chr(int(code, 8)))
-    return text
 
 
 def _mounts(layout: Layout) -> list[str]:

@@ -1,11 +1,16 @@
 """What decides whether an image is built again, and what a killed build may leave behind."""
 
+import fcntl
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hack.images import cache
 from hack.images.cache import (
     exclusive,
     fingerprint,
@@ -149,3 +154,36 @@ def test_exclusive__can_be_taken_again_after_a_failure() -> None:
         fail()
     with exclusive("image pause"):
         pass
+
+
+_BUILD = """
+import sys
+from hack.images.cache import exclusive
+from hack.images.programs import run
+with exclusive("image pause"):
+    run(["sh", "-c", "touch $0; sleep 1", sys.argv[1]])
+"""
+
+
+def test_exclusive__lasts_as_long_as_the_program_of_a_build_that_was_killed(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    with subprocess.Popen([sys.executable, "-c", _BUILD, str(started)]) as builder:
+        while not started.exists():
+            time.sleep(0.01)
+        builder.kill()
+    with (images_directory() / ".lock").open("a") as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def test_written_whole__unmounts_what_a_killed_build_left_mounted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmounted: list[Path] = []
+    monkeypatch.setattr(cache, "unmount_below", unmounted.append)
+    left_behind = tmp_path / ".base.partial"
+    (left_behind / "rootfs" / "proc").mkdir(parents=True)
+    with written_whole(tmp_path / "base") as partial:
+        partial.mkdir()
+    assert unmounted == [left_behind]

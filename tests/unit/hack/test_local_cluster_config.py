@@ -14,13 +14,13 @@ import pytest
 import pytest_socket
 import yaml
 
+from hack.images.mounts import mounts_below
 from hack.images.recipes import reference
 from hack.local_cluster import preflight
 from hack.local_cluster.commands import run, succeeds
 from hack.local_cluster.containerd import (
     PAUSE_IMAGE,
     containerd_config,
-    mounts_below,
     references,
 )
 from hack.local_cluster.control_plane import audit_policy, wait_until
