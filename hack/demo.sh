@@ -16,8 +16,9 @@ show() {
 kubectl() { "$kubectl" "$@"; }
 
 step "A model as a Kubernetes object (examples/demo/chat.yaml)"
-show kubectl apply --server-side -f examples/demo/namespace.yaml
-show kubectl apply --server-side -f examples/demo/chat.yaml
+# By force: who followed the advice below owns some of the fields by now.
+show kubectl apply --server-side --force-conflicts -f examples/demo/namespace.yaml
+show kubectl apply --server-side --force-conflicts -f examples/demo/chat.yaml
 show kubectl wait --for=condition=Ready llmdep/chat -n demo --timeout=180s
 
 step "What it became"
