@@ -226,11 +226,26 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) ->
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(log), appended, 0o644),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                *((os.POSIX_SPAWN_CLOSE, lent) for lent in _lent_descriptors()),
             ],
             setsid=True,
         )
     except FileNotFoundError as missing:
         raise ClusterError(f"{command[0]} is missing: install it and try again") from missing
+
+
+def _lent_descriptors() -> list[int]:
+    """Return what whoever called us left open for us, such as the lock of a make target.
+
+    A process that outlives us would hold it for ever.
+    """
+    found: list[int] = []
+    for entry in sorted(os.listdir(_PROC / "self" / "fd"), key=int):  # noqa: PTH208 - not paths
+        # The descriptor of the listing itself is gone by now.
+        with suppress(OSError):
+            if int(entry) > 2 and os.get_inheritable(int(entry)):
+                found.append(int(entry))
+    return found
 
 
 def _reap(pid: int) -> None:

@@ -85,6 +85,21 @@ def test_ensure__starts_once_and_leaves_a_running_process_alone(processes: Proce
         processes.stop("sleeper")
 
 
+def test_ensure__does_not_hand_on_what_a_make_target_holds_locked(
+    processes: Processes, tmp_path: Path
+) -> None:
+    with (tmp_path / "lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)  # noqa: FBT003
+        try:
+            processes.ensure("sleeper", _SLEEP)
+            record = processes.record("sleeper")
+            assert record is not None
+            held = Path(f"/proc/{record.pid}/fd").iterdir()
+            assert tmp_path / "lock" not in [entry.readlink() for entry in held]
+        finally:
+            processes.stop("sleeper")
+
+
 def test_ensure__restarts_when_a_configuration_file_changed(
     processes: Processes, tmp_path: Path
 ) -> None:
