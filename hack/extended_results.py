@@ -34,6 +34,14 @@ Written by that command. It runs what is too slow for every change, or breaks th
 """
 
 
+_NOT_THERE_YET = """\
+## Not there yet
+
+No part tries installation and sync by Argo CD, other operators for the same task side by side with
+this one, or vLLM on a CPU.
+"""
+
+
 @dataclass(frozen=True)
 class Part:
     """One part of the run.
@@ -124,7 +132,7 @@ def document(when: datetime, setting: Iterable[str], parts: Iterable[Part], faul
     lines += ["`python -m hack.local_cluster up` took to have everything serve again.", ""]
     lines += ["| fault | seconds |", "|---|---|"]
     lines += [f"| {name} | {seconds:.1f} |" for name, seconds in fault_rows(faults)]
-    return _HEAD + "\n".join(lines) + "\n"
+    return _HEAD + "\n".join([*lines, "", _NOT_THERE_YET])
 
 
 def _setting() -> list[str]:

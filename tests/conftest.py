@@ -1,18 +1,16 @@
 """What all tests share: each tier is a folder and a marker, and pure tiers open no socket."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import pytest_socket
 
-TIERS = {
-    "unit": "unit",
-    "golden": "golden",
-    "emulated": "emulated",
-    "apiserver": "apiserver",
-    "e2e": "cluster",
-}
+from tests.tiers import TIERS, has_run, not_run
+
+# The tiers that hack/test.sh was asked for.
+_ASKED = os.environ.get("ROCKSTEADY_TIERS", "").split()
 _SOCKETLESS = ("unit", "golden")
 _TIMEOUT_SECONDS = {"apiserver": 120, "cluster": 600}
 _OUTCOMES = ("passed", "failed", "error", "skipped")
@@ -40,21 +38,34 @@ def pytest_runtest_teardown() -> None:
     pytest_socket.enable_socket()
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A tier that was asked for and did not run is a failure, never a pass."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == pytest.ExitCode.OK and reporter and not_run(_ASKED, _outcomes(reporter)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which tiers ran. A tier without a single test that passed or failed did not run."""
+    outcomes = _outcomes(terminalreporter)
+    terminalreporter.section("tiers")
+    for tier, count in outcomes.items():
+        said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items()))
+        unsaid = "NOT RUN" + (f" ({said})" if said else "")
+        terminalreporter.line(f"{tier:<10} {said if has_run(count) else unsaid}")
+    for tier in not_run(_ASKED, outcomes):
+        terminalreporter.line(f"error: {tier} was asked for and no test of it was run")
+
+
+def _outcomes(reporter: pytest.TerminalReporter) -> dict[str, Counter[str]]:
+    """Return how the tests of each tier ended."""
     counts: dict[str, Counter[str]] = {tier: Counter() for tier in (*TIERS.values(), "extended")}
     for outcome in _OUTCOMES:
-        for report in terminalreporter.stats.get(outcome, ()):
+        for report in reporter.stats.get(outcome, ()):
             if not isinstance(report, pytest.TestReport):
                 continue
             # What only `make test-extended` runs says nothing about the tier of its folder.
             extended = "extended" in report.keywords
             for tier in {"extended"} if extended else counts.keys() & set(report.keywords):
                 counts[tier][outcome] += 1
-    terminalreporter.section("tiers")
-    for tier, count in counts.items():
-        ran = count.total() - count["skipped"]
-        said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(count.items()))
-        terminalreporter.line(
-            f"{tier:<10} {said if ran else 'NOT RUN' + (f' ({said})' if said else '')}"
-        )
+    return counts

@@ -72,6 +72,8 @@ def test_document__has_date_setting_results_and_faults(tmp_path: Path) -> None:
     assert "- Machine: small\n" in text
     assert "| API server | FAILED | 2 | 1 | 0 | 12 |\n" in text
     assert "| kill -9 etcd | 3.2 |\n" in text
+    assert "| nothing | 0.8 |\n\n## Not there yet\n" in text
+    assert text.endswith("vLLM on a CPU.\n")
 
 
 def test_envoy_version__is_the_locked_one() -> None:
