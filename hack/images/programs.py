@@ -18,6 +18,8 @@ _PACKAGES = {
     "gcc": ("gcc", "libc6-dev"),
 }
 _SHOWN_LINES = 25
+APT_INSTALL = Path(__file__).resolve().parents[1] / "apt-install.sh"
+"""Installs the Debian packages that it is given."""
 
 
 def require(program: str) -> None:
@@ -39,16 +41,7 @@ def require(program: str) -> None:
             f"(Debian, Ubuntu: sudo apt-get install {wanted}), or start a Docker daemon"
         )
     click.echo(f"installing Debian package {wanted}", err=True)
-    # Another process of the machine may be installing right now.
-    apt: list[str] = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"]
-    install = [*apt, "install", "-y", "--no-install-recommends", *packages]
-    environment = {"DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        run(install, environment=environment)
-    except ImageError:
-        # Package lists may be absent or name versions that the archive no longer has.
-        run([*apt, "update"], environment=environment)
-        run(install, environment=environment)
+    run([APT_INSTALL, *packages])
     if not shutil.which(program):
         raise ImageError(f"{program} is still missing after installing {wanted}: is it on PATH?")
 

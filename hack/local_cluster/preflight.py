@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from hack.images.programs import APT_INSTALL
 from hack.local_cluster import cgroups, network
 from hack.local_cluster.addons import addons
 from hack.local_cluster.commands import run
@@ -82,15 +83,8 @@ def install_packages(progress: Progress) -> None:
             f"programs of these packages are missing: {' '.join(missing)}; this is no Debian or "
             "Ubuntu: install them by your package manager, or have Docker and `kind` at hand"
         )
-    command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *missing]
-    environment = {"DEBIAN_FRONTEND": "noninteractive"}
     with progress.step(f"installing Debian packages {' '.join(missing)}"):
-        try:
-            run(command, environment=environment)
-        except ClusterError:
-            # Package lists may be absent, or older than what the archive still has.
-            run(["apt-get", "update", "-q"], environment=environment)
-            run(command, environment=environment)
+        run([APT_INSTALL, *missing])
 
 
 def _check_overlay() -> None:

@@ -170,3 +170,34 @@ def test_setup__makes_the_environment_once_when_two_ask_at_once(checkout: Path) 
     started = [subprocess.Popen(command, env=environment) for _ in range(2)]
     assert [process.wait() for process in started] == [0, 0]
     assert _calls(checkout) == ["uv venv", "uv pip", "uv pip"]
+
+
+@pytest.mark.parametrize(
+    ("fails", "expected"),
+    [
+        pytest.param("never", ["install"], id="at once where the lists are good"),
+        pytest.param("first", ["install", "update", "install"], id="after an update of old lists"),
+    ],
+)
+def test_apt_install__installs(fails: str, expected: list[str], checkout: Path) -> None:
+    shutil.copy(_HACK / "apt-install.sh", checkout / "hack")
+    stand_ins = checkout / "bin"
+    stand_ins.mkdir()
+    _program(stand_ins / "id", "#!/bin/sh\necho 0\n")
+    refusal = '[ "$(wc -l <"$RECORD")" != 1 ]\n' if fails == "first" else ""
+    _program(stand_ins / "apt-get", f"{_RECORD}{refusal}")
+    path = f"{stand_ins}:{os.environ['PATH']}"
+    assert _run(checkout, "apt-install.sh", "openssl", "runc", PATH=path).returncode == 0
+    options = "apt-get -q -y -o DPkg::Lock::Timeout=300"
+    assert [call.removeprefix(options).split()[0] for call in _calls(checkout)] == expected
+    assert _calls(checkout)[-1] == f"{options} install --no-install-recommends openssl runc"
+
+
+def test_apt_install__another_user_than_root_is_told_what_is_missing(checkout: Path) -> None:
+    shutil.copy(_HACK / "apt-install.sh", checkout / "hack")
+    (checkout / "bin").mkdir()
+    _program(checkout / "bin" / "id", "#!/bin/sh\necho 1000\n")
+    path = f"{checkout / 'bin'}:{os.environ['PATH']}"
+    done = _run(checkout, "apt-install.sh", "openssl", PATH=path)
+    assert done.returncode == 1
+    assert "missing on this machine: openssl" in done.stderr
