@@ -15,10 +15,9 @@ from kubernetes import client, config
 
 from hack.gen_crds import CRD_FILE
 from hack.local_cluster.control_plane import api_server
+from hack.local_cluster.tools import KUBERNETES_VERSION
 
-DEFAULT_VERSION = "1.34.4"
-"""The version of the local cluster."""
-VERSIONS = os.environ.get("ROCKSTEADY_KUBERNETES_VERSIONS", DEFAULT_VERSION).split(",")
+VERSIONS = os.environ.get("ROCKSTEADY_KUBERNETES_VERSIONS", KUBERNETES_VERSION).split(",")
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LLMDEPLOYMENTS = "/apis/rocksteady.dev/v1alpha1/namespaces/default/llmdeployments"
