@@ -145,7 +145,7 @@ class Installer:
         return self._applied().get(name) == _digest(manifest)
 
     def forget(self) -> None:
-        """Have everything applied again the next time, because something was found missing."""
+        """Have everything applied again the next time."""
         self._record.unlink(missing_ok=True)
 
     def _applied(self) -> dict[str, str]:
@@ -165,7 +165,19 @@ class Installer:
             addon.name: render(addon, archive, host_address) for addon, archive in wanted.items()
         }
         current = all(self.is_current(name, manifest) for name, manifest in rendered.items())
-        return current and not self.unavailable(wanted)
+        return current and not self.unavailable(wanted) and self._has_all(rendered.values())
+
+    def _has_all(self, manifests: Iterable[str]) -> bool:
+        """Tell whether every object is there, whatever has become of it."""
+        objects = [item for manifest in manifests for item in load_manifest(manifest)]
+        # A job goes by itself some time after it has ended.
+        lasting = [item for item in objects if item["kind"] != "Job"]
+        try:
+            get = [*self._kubectl, "get", "-f", "-", "-o", "name"]
+            run(get, stdin=yaml.safe_dump_all(lasting), timeout_seconds=60)
+        except ClusterError:
+            return False
+        return True
 
     def install(self, wanted: Mapping[Addon, Path], progress: Progress, host_address: str) -> None:
         """Install the Gateway API and add-ons, and wait until they are ready.
@@ -178,8 +190,8 @@ class Installer:
         Raises:
             ClusterError: One of them does not get ready.
         """
-        if self.unavailable(wanted):
-            self.forget()
+        # All of it, also what was applied before: an object may have been deleted since.
+        self.forget()
         with progress.step("installing the Gateway API"):
             self.apply("gateway-api", gateway_api_manifest())
             if any(addon.tool is ENVOY_GATEWAY for addon in wanted):

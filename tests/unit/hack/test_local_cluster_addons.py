@@ -1,5 +1,6 @@
 """What is installed into the cluster: images built here, ports on loopback, two gateways."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 import yaml
 
 from hack.images.recipes import reference
+from hack.local_cluster import addons as addons_module
 from hack.local_cluster import envoy_gateway
-from hack.local_cluster.addons import Addon, addons, load_manifest, render
+from hack.local_cluster.addons import Addon, Installer, addons, load_manifest, render
+from hack.local_cluster.errors import ClusterError
 from hack.local_cluster.node import kubelet_config
 from hack.local_cluster.paths import Layout
 from hack.local_cluster.settings import DNS_ADDRESS, Settings
@@ -22,6 +25,32 @@ def _manifest(addon: Addon, archive: str = "image-1.tar") -> list[dict[str, Any]
 
 def _deployment(addon: Addon, archive: str = "image-1.tar") -> dict[str, Any]:
     return next(item for item in _manifest(addon, archive) if item["kind"] == "Deployment")
+
+
+@pytest.mark.parametrize("addon", _ADDONS, ids=lambda addon: addon.name)
+def test_is_installed__is_false_once_an_object_has_been_deleted(
+    addon: Addon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[dict[str, Any]]] = []
+    missing = False
+
+    def kubectl(command: list[str], *, stdin: str = "", **_options: object) -> str:
+        if "get" in command and "-f" in command:
+            asked.append(load_manifest(stdin))
+            if missing:
+                raise ClusterError("gateways.gateway.networking.k8s.io 'inference' not found")
+        deployment = {"namespace": addon.namespace, "name": addon.name}
+        ready = {"metadata": deployment, "status": {"availableReplicas": 1}}
+        return json.dumps({"items": [ready]})
+
+    monkeypatch.setattr(addons_module, "run", kubectl)
+    installer = Installer(["kubectl"], tmp_path / "applied.json")
+    wanted = {addon: Path("image-1.tar")}
+    installer.apply(addon.name, render(addon, wanted[addon], "127.0.0.1"))
+    assert installer.is_installed(wanted, "127.0.0.1")
+    assert asked == [_manifest(addon)]
+    missing = True
+    assert not installer.is_installed(wanted, "127.0.0.1")
 
 
 @pytest.mark.parametrize("addon", _ADDONS, ids=lambda addon: addon.name)
