@@ -24,8 +24,6 @@ _PACKAGES = {
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "iptables": "iptables",
-    "conntrack": "conntrack",
-    "ipset": "ipset",
     "ip": "iproute2",
     "openssl": "openssl",
     "mount": "mount",
