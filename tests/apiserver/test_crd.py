@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from rocksteady.api.validation import read_status, validate_manifest
+from rocksteady.api.reading import read_status
+from rocksteady.resources.validation import validate_manifest
 from tests.apiserver.conftest import CRDS, LLMDEPLOYMENTS, ApiServer
 from tests.cases.manifests import (
     BASE,

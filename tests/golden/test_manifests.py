@@ -15,7 +15,7 @@ import yaml
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.serving import EngineType
 from rocksteady.resources.pod_template import RenderContext, build_pod_template
-from rocksteady.resources.spec_problems import find_spec_problems
+from rocksteady.resources.validation import validate_manifest
 
 ROOT = Path(__file__).parent / "manifests"
 CASES = sorted(path.parent for path in ROOT.glob("*/*/input.yaml"))
@@ -71,8 +71,10 @@ def test_build_pod_template__renders_the_same_twice(case: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=_name)
-def test_find_spec_problems__finds_nothing_fatal_in_the_golden_inputs(case: Path) -> None:
-    assert [problem for problem in find_spec_problems(_spec(case)) if problem.fatal] == []
+def test_validate_manifest__finds_no_error_in_the_golden_inputs(case: Path) -> None:
+    manifest = yaml.safe_load((case / "input.yaml").read_text(encoding="utf-8"))
+
+    assert validate_manifest(manifest, strict=True).errors == ()
 
 
 def test_golden_cases__cover_every_engine_and_every_scheme() -> None:

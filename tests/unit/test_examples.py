@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from rocksteady import conventions
-from rocksteady.resources.review import review
+from rocksteady.resources.validation import validate_manifest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted(EXAMPLES.rglob("*.yaml"))
@@ -16,7 +16,7 @@ FILES = sorted(EXAMPLES.rglob("*.yaml"))
 def test_examples__have_no_errors(path: Path) -> None:
     for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         if manifest["kind"] == conventions.KIND:
-            assert review(manifest, strict=True).errors == ()
+            assert validate_manifest(manifest, strict=True).errors == ()
 
 
 def test_examples__show_at_least_three_engines() -> None:

@@ -1,1 +1,1 @@
-"""The API: what a user writes (`v1alpha1`), what is valid (`validation`), and the CRD of it."""
+"""The API: what a user writes (`v1alpha1`), the rules for it (`checks`), and the CRD of it."""

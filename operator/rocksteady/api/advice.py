@@ -5,10 +5,9 @@ from typing import Final
 
 from rocksteady.api.environment import plain_secrets
 from rocksteady.api.fields import FieldError
-from rocksteady.api.model_uri import ModelUriError, parse_model_uri
+from rocksteady.api.model_uri import try_model_uri
 from rocksteady.api.pod_template import plain_secrets_of_template, unfrozen_config_maps
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
-from rocksteady.api.v1alpha1.serving import EngineType
 
 Advice = Callable[[LLMDeploymentSpec], Iterator[FieldError]]
 
@@ -66,22 +65,6 @@ def advise_unused(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
         )
 
 
-def advise_file(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
-    """llama.cpp loads one file, and a repository has many."""
-    if spec.engine.type is not EngineType.LLAMACPP or not spec.model.uri.startswith("hf://"):
-        return
-    try:
-        names_file = parse_model_uri(spec.model.uri).is_file
-    except ModelUriError:
-        return
-    if not names_file:
-        yield FieldError(
-            "spec.model.uri",
-            "names no file, so model.gguf of the repository is loaded: name one, as in"
-            " hf://organisation/name/file.gguf@<commit>",
-        )
-
-
 def advise_secrets(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     """Whoever may read the LLMDeployment reads a secret that stands in it."""
     yield from plain_secrets(spec.engine.env, "spec.engine.env")
@@ -95,7 +78,6 @@ def advise_config_maps(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
 
 ADVICE: Final[Sequence[Advice]] = (
     advise_pinning,
-    advise_file,
     advise_image,
     advise_secrets,
     advise_config_maps,
@@ -105,9 +87,6 @@ ADVICE: Final[Sequence[Advice]] = (
 
 
 def _advise_uri(text: str, path: str) -> Iterator[FieldError]:
-    try:
-        uri = parse_model_uri(text)
-    except ModelUriError:  # an error already
-        return
-    if not uri.pinned and uri.scheme in _HOW_TO_PIN:
+    uri = try_model_uri(text)
+    if uri is not None and not uri.pinned and uri.scheme in _HOW_TO_PIN:
         yield FieldError(path, f"not pinned: {_HOW_TO_PIN[uri.scheme]}")

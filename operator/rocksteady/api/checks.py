@@ -20,8 +20,6 @@ from rocksteady.api.v1alpha1.serving import EngineType
 Check = Callable[[LLMDeploymentSpec], Iterator[FieldError]]
 
 _ADAPTER_ENGINES: Final = frozenset({EngineType.VLLM, EngineType.SGLANG})
-_FOLDER_ENGINES: Final = frozenset({EngineType.VLLM, EngineType.SGLANG, EngineType.TGI})
-"""Engines that load a folder with weights, configuration and tokenizer."""
 
 
 def check_replicas(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -62,16 +60,9 @@ def check_engine(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
 
 
 def check_model_uri(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
-    """The model's URI can be read, and names what the engine can load."""
-    uri, error = _parse(spec.model.uri, "spec.model.uri")
-    if uri is None:
-        yield from error
-    elif uri.scheme == "https" and spec.engine.type in _FOLDER_ENGINES and not _is_gguf(uri):
-        yield FieldError(
-            "spec.model.uri",
-            f"https names a single file, and engine type {spec.engine.type} loads a folder: use"
-            " hf, s3, gs, oci or pvc",
-        )
+    """The model's URI can be read."""
+    _, error = _parse(spec.model.uri, "spec.model.uri")
+    yield from error
 
 
 def check_adapters(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -167,10 +158,6 @@ def _parse(text: str, path: str) -> tuple[ModelUri | None, list[FieldError]]:
         return None, [FieldError(path, str(error))]
 
 
-def _is_gguf(uri: ModelUri) -> bool:
-    return uri.path.partition("?")[0].endswith(".gguf")
-
-
 def _check_adapter_uri(text: str, path: str) -> Iterator[FieldError]:
     uri, error = _parse(text, f"{path}.uri")
     if uri is None:
@@ -180,9 +167,11 @@ def _check_adapter_uri(text: str, path: str) -> Iterator[FieldError]:
             path,
             "an adapter cannot be baked into the engine's image: give it a uri of its own",
         )
-    elif uri.scheme == "https" or uri.is_file:
+    elif uri.file_name is not None:
         yield FieldError(
-            f"{path}.uri", "names a single file, and an adapter is a folder: name the folder"
+            f"{path}.uri",
+            "names a single file, and an adapter is a folder (adapter_config.json beside its"
+            " weights): name the folder",
         )
 
 

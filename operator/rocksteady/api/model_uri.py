@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from rocksteady.api.v1alpha1.serving import SCHEMES
 
+GGUF = ".gguf"
+"""Ending of a model in one file, as llama.cpp made the format."""
+
+_FILE_ENDINGS = (GGUF, ".safetensors", ".bin")
 _COMMIT = re.compile(r"^[0-9a-f]{7,40}$")
 _OBJECT_NAME = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
 _SHA256 = re.compile(r"^sha256[:=][0-9a-f]{64}$")
@@ -46,10 +50,20 @@ class ModelUri:
         return _SHA256.match(self.revision) is not None
 
     @property
-    def is_file(self) -> bool:
-        """True when the URI names one file rather than a folder of files."""
-        last = self.path.rsplit("/", 1)[-1]
-        return last.endswith((".gguf", ".safetensors", ".bin"))
+    def file_name(self) -> str | None:
+        """Name of the one file that the URI names; None when it names a folder of files.
+
+        An https URI always names a file; what follows a `?` is not part of its name.
+        """
+        if self.scheme == "https":
+            return self.path.partition("?")[0].rpartition("/")[2]
+        last = self.path.rpartition("/")[2]
+        return last if last.endswith(_FILE_ENDINGS) else None
+
+    @property
+    def is_gguf(self) -> bool:
+        """True when the URI names one GGUF file."""
+        return (self.file_name or "").endswith(GGUF)
 
 
 def parse_model_uri(text: str) -> ModelUri:
@@ -68,6 +82,14 @@ def parse_model_uri(text: str) -> ModelUri:
     if ".." in rest.split("/"):
         raise ModelUriError(f"{text!r} must not climb out of its place with '..'")
     return _PARSERS[scheme](text, rest)
+
+
+def try_model_uri(text: str) -> ModelUri | None:
+    """The URI taken apart; None when it cannot be read, which is an error of its own field."""
+    try:
+        return parse_model_uri(text)
+    except ModelUriError:
+        return None
 
 
 def _hugging_face(text: str, rest: str) -> ModelUri:
@@ -108,7 +130,12 @@ def _web(text: str, rest: str) -> ModelUri:
     """`host/file[#sha256=digest]`."""
     address, _, digest = rest.partition("#")
     host, _, path = address.partition("/")
-    if not host or not path or (digest and not _SHA256.match(digest)):
+    if (
+        not host
+        or path.partition("?")[0].endswith("/")
+        or not path
+        or (digest and not _SHA256.match(digest))
+    ):
         raise ModelUriError(f"{text!r} must read https://host/file[#sha256=<64 hex digits>]")
     if "@" in host:
         raise ModelUriError(

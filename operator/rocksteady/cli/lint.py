@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from rocksteady import conventions
-from rocksteady.api.validation import Validation, is_ours
+from rocksteady.api.reading import is_ours
 from rocksteady.cli.documents import ManifestError, read_manifests
-from rocksteady.resources.review import review
+from rocksteady.resources.validation import Validation, validate_manifest
 
 
 @dataclass
@@ -48,7 +48,7 @@ def _lint_file(file: str, tally: _Tally) -> None:
         with click.open_file(file, encoding="utf-8") as stream:
             for manifest in read_manifests(stream):
                 if is_ours(manifest):
-                    _report(file, manifest, review(manifest, strict=True), tally)
+                    _report(file, manifest, validate_manifest(manifest, strict=True), tally)
     except ManifestError as error:
         click.echo(f"{file}: {error}")
         tally.errors += 1

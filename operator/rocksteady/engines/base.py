@@ -6,6 +6,7 @@ Called by `resources.pod_template`. Pure: no I/O, and an engine never knows abou
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final
 
 from rocksteady.api.v1alpha1.serving import Engine, EngineType
@@ -92,6 +93,15 @@ class Server:
     drains_itself: bool = False
 
 
+class Loads(Enum):
+    """What an engine takes for a model; a folder has config.json, tokenizer and weights."""
+
+    FOLDER = "a folder"
+    FILE = "one GGUF file"
+    FOLDER_OR_FILE = "a folder, or one GGUF file"
+    ANYTHING = "what it is made for"
+
+
 @dataclass(frozen=True)
 class EngineDefinition:
     """One engine: what it can do, and how it is started.
@@ -99,9 +109,9 @@ class EngineDefinition:
     Attributes:
         type: The value of `spec.engine.type`.
         serve: Builds the container's start from what is to be served.
+        loads: What it takes for a model.
         fetched_schemes: URI schemes that the engine downloads itself, at a pinned revision; all
             others are brought to it as files.
-        loads_file: True when it loads one GGUF file, False when it loads a folder.
         serves_adapters: True when it serves LoRA adapters beside the base model.
         takes_chat_template: True when the chat template can be replaced by a file.
         caches: True when it keeps downloads or compiled code between starts.
@@ -115,8 +125,8 @@ class EngineDefinition:
 
     type: EngineType
     serve: Callable[[Launch], Server]
+    loads: Loads
     fetched_schemes: frozenset[str] = frozenset()
-    loads_file: bool = False
     serves_adapters: bool = False
     takes_chat_template: bool = False
     caches: bool = False

@@ -13,6 +13,7 @@ from rocksteady.api.v1alpha1.serving import Engine, EngineType
 from rocksteady.engines.base import (
     EngineDefinition,
     Launch,
+    Loads,
     Probes,
     Server,
     http_get,
@@ -58,6 +59,7 @@ def _probes(engine: Engine) -> Probes:
 ENGINE: Final = EngineDefinition(
     type=EngineType.CUSTOM,
     serve=serve,
+    loads=Loads.ANYTHING,
     takes_chat_template=True,
     shared_memory=True,
     read_only_root=False,

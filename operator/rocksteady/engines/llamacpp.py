@@ -13,6 +13,7 @@ from rocksteady.api.v1alpha1.serving import EngineType
 from rocksteady.engines.base import (
     EngineDefinition,
     Launch,
+    Loads,
     Probes,
     Server,
     command_line,
@@ -61,7 +62,7 @@ def serve(launch: Launch) -> Server:
 ENGINE: Final = EngineDefinition(
     type=EngineType.LLAMACPP,
     serve=serve,
-    loads_file=True,
+    loads=Loads.FILE,
     takes_chat_template=True,
     reserved_flags=frozenset({"--port", "--alias", "-a"}),
 )

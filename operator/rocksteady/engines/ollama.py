@@ -21,6 +21,7 @@ from rocksteady.engines.base import (
     HOME_PATH,
     EngineDefinition,
     Launch,
+    Loads,
     Probes,
     Server,
     http_get,
@@ -81,5 +82,5 @@ def _loading_probe(budget_seconds: int) -> dict[str, Any]:
 ENGINE: Final = EngineDefinition(
     type=EngineType.OLLAMA,
     serve=serve,
-    loads_file=True,
+    loads=Loads.FILE,
 )

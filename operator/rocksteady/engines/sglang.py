@@ -18,6 +18,7 @@ from rocksteady.engines.base import (
     EngineDefinition,
     Flag,
     Launch,
+    Loads,
     Probes,
     Server,
     command_line,
@@ -81,6 +82,7 @@ def _flags(launch: Launch) -> list[Flag]:
 ENGINE: Final = EngineDefinition(
     type=EngineType.SGLANG,
     serve=serve,
+    loads=Loads.FOLDER_OR_FILE,
     fetched_schemes=frozenset({"hf"}),
     serves_adapters=True,
     takes_chat_template=True,

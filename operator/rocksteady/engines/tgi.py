@@ -20,6 +20,7 @@ from rocksteady.engines.base import (
     EngineDefinition,
     Flag,
     Launch,
+    Loads,
     Probes,
     Server,
     command_line,
@@ -80,6 +81,7 @@ def _flags(launch: Launch) -> list[Flag]:
 ENGINE: Final = EngineDefinition(
     type=EngineType.TGI,
     serve=serve,
+    loads=Loads.FOLDER,
     fetched_schemes=frozenset({"hf"}),
     caches=True,
     shared_memory=True,

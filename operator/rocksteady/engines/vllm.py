@@ -22,6 +22,7 @@ from rocksteady.engines.base import (
     EngineDefinition,
     Flag,
     Launch,
+    Loads,
     Probes,
     Server,
     command_line,
@@ -115,6 +116,7 @@ def _probes(engine: Engine) -> Probes:
 ENGINE: Final = EngineDefinition(
     type=EngineType.VLLM,
     serve=serve,
+    loads=Loads.FOLDER_OR_FILE,
     fetched_schemes=frozenset({"hf"}),
     serves_adapters=True,
     takes_chat_template=True,

@@ -118,7 +118,7 @@ def copy(store: Any, uri: ModelUri, folder: Path) -> None:
     Raises:
         FetchError: Nothing is there, or it does not fit on the volume.
     """
-    files = list(_file(store, uri)) if uri.is_file else list(_below(store, uri.path))
+    files = list(_file(store, uri)) if uri.file_name else list(_below(store, uri.path))
     if not files:
         raise FetchError(
             f"{uri.scheme}://{uri.location}/{uri.path} holds no files: check bucket and prefix"

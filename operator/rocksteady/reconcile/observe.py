@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rocksteady.api.reading import read_status
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, GatewayRouting
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
-from rocksteady.api.validation import Validation, read_status
 from rocksteady.ports import ClusterReader, Key, Manifest
 from rocksteady.reconcile.snapshot import Live, Snapshot, is_owned, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.labels import owned_labels, selector_text, server_selector
 from rocksteady.resources.owned import Owner
-from rocksteady.resources.review import review
+from rocksteady.resources.validation import Validation, validate_manifest
 from rocksteady.rollout.observation import Finding, Observation, RevisionRecord, Workload
 from rocksteady.rollout.pod_trouble import find_trouble
 from rocksteady.rollout.revisions import FrozenText, referenced_keys, revision_hash
@@ -32,7 +32,7 @@ async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
     if manifest is None or "deletionTimestamp" in manifest["metadata"]:
         return None
     owner = Owner(key.namespace, key.name, manifest["metadata"]["uid"])
-    validation = review(manifest, strict=False)
+    validation = validate_manifest(manifest, strict=False)
     live = await _read_live(owner, cluster)
     frozen, missing = await _read_frozen(owner, validation.deployment, cluster)
     gateways = await _read_gateways(owner, validation.deployment, cluster)

@@ -45,11 +45,13 @@ class MergeError(ValueError):
 
     Attributes:
         path: The field, as in `podTemplate.spec.containers[0]`.
+        problem: What is wrong with it.
     """
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path} {problem}")
         self.path = path
+        self.problem = problem
 
 
 def merge(base: Mapping[str, Any], patch: Mapping[str, Any], path: str = "podTemplate") -> Json:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rocksteady.api.model_uri import ModelUri, parse_model_uri
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
-from rocksteady.engines.base import ADAPTERS_PATH, CACHE_PATH, MODELS_PATH, EngineDefinition
+from rocksteady.engines.base import ADAPTERS_PATH, CACHE_PATH, MODELS_PATH, EngineDefinition, Loads
 
 CACHE_VOLUME: Final = "cache"
 DEFAULT_FILE: Final = "model.gguf"
@@ -70,7 +70,9 @@ def place_model(spec: LLMDeploymentSpec, definition: EngineDefinition) -> Placed
     uri = parse_model_uri(spec.model.uri)
     if uri.scheme in definition.fetched_schemes and not uri.path and not _abbreviated(uri):
         return PlacedModel(uri.location, revision=uri.revision, fetched_by_engine=True)
-    return _place(spec.model.uri, uri, MODELS_PATH, "model", loads_file=definition.loads_file)
+    return _place(
+        spec.model.uri, uri, MODELS_PATH, "model", loads_file=definition.loads is Loads.FILE
+    )
 
 
 def place_adapters(spec: LLMDeploymentSpec) -> tuple[PlacedModel, ...]:
@@ -141,17 +143,6 @@ def cache_key(uri: str) -> str:
     return hashlib.sha256(uri.encode()).hexdigest()[:_KEY_LENGTH]
 
 
-def file_name(uri: ModelUri) -> str | None:
-    """Name of the file that a URI names; None when it names a folder.
-
-    An https URI always names a file; what follows a `?` is not part of its name.
-    """
-    last = uri.path.rsplit("/", 1)[-1]
-    if uri.scheme == "https":
-        return last.partition("?")[0]
-    return last if uri.is_file else None
-
-
 def _uris(spec: LLMDeploymentSpec) -> list[ModelUri]:
     texts = [spec.model.uri, *(adapter.uri for adapter in spec.model.adapters)]
     return [parse_model_uri(text) for text in texts]
@@ -163,13 +154,13 @@ def _place(
     """A model that is on a file system when the engine starts."""
     if uri.scheme == "image":
         return PlacedModel(uri.path)
-    name = file_name(uri) or (DEFAULT_FILE if loads_file else None)
+    name = uri.file_name or (DEFAULT_FILE if loads_file else None)
     reference = f"{mount_path}/{name}" if name else mount_path
     mount: dict[str, Any] = {"name": volume, "mountPath": mount_path, "readOnly": True}
     if uri.scheme == "oci":
         return PlacedModel(reference, volumes=(_image_volume(volume, uri),), mounts=(mount,))
     if uri.scheme == "pvc":
-        folder = uri.path.rpartition("/")[0] if uri.is_file else uri.path
+        folder = uri.path.rpartition("/")[0] if uri.file_name else uri.path
         source = {"claimName": uri.location, "readOnly": True}
         claim = {"name": volume, "persistentVolumeClaim": source}
         return PlacedModel(reference, volumes=(claim,), mounts=(_under(mount, folder),))

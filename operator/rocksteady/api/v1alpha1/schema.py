@@ -1,7 +1,7 @@
 """Base of the API models: how a field is spelled, frozen, and marked for the CRD.
 
 The models are read in two ways. From the API server, unknown fields are ignored, so that an older
-operator can read objects written for a newer one. In `lint`, they are errors (`validation`).
+operator can read objects written for a newer one. In `lint`, they are errors (`api.reading`).
 """
 
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ def crd(**keys: Any) -> dict[str, Any]:
             `list_map_keys`; `rocksteady.api.crd` turns them into the `x-kubernetes-*` keys.
             `stored_defaults=False` on a model: its defaults, and those of all below it, may change
             with a release, so the API server does not write them into objects. `expects` (str) says
-            in words what a pattern asks for; `rocksteady.api.validation` uses it in its messages.
+            in words what a pattern asks for; `rocksteady.api.messages` uses it.
     """
     return {f"x-crd-{key}": value for key, value in keys.items()}
 

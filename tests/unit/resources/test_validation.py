@@ -1,7 +1,7 @@
 import pytest
 
-from rocksteady.api.validation import is_ours, read_status, validate_manifest
-from tests.cases.manifests import BASE, INVALID, VALID, Invalid, Manifest, Valid, build
+from rocksteady.resources.validation import validate_manifest
+from tests.cases.manifests import INVALID, VALID, Invalid, Manifest, Valid, build
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.case) for case in VALID])
@@ -55,6 +55,22 @@ def test_validate_manifest__returns_all_errors_at_once() -> None:
         "spec.engine.type",
         "spec.replicas",
     ]
+
+
+def test_validate_manifest__returns_what_the_engine_refuses_with_all_other_errors() -> None:
+    manifest = build(
+        {
+            "metadata.name": "7b",
+            "spec.model.uri": "hf://x",
+            "spec.model.name": "smollm2:v1",
+            "spec.engine.type": "sglang",
+            "spec.engine.args": ["--port", "1"],
+        }
+    )
+
+    paths = [error.path for error in validate_manifest(manifest, strict=True).errors]
+
+    assert paths == ["metadata.name", "spec.model.uri", "spec.model.name", "spec.engine.args"]
 
 
 @pytest.mark.parametrize(
@@ -136,29 +152,3 @@ def test_validate_manifest__keeps_nulls_inside_of_a_pod_template_only() -> None:
     assert result.errors == ()
     assert result.deployment is not None
     assert result.deployment.spec.pod_template == {"spec": {"nodeSelector": None}}
-
-
-@pytest.mark.parametrize(
-    ("status", "observed_generation"),
-    [
-        pytest.param({"observedGeneration": 3}, 3, id="a status"),
-        pytest.param({"observedGeneration": 3, "revisions": None}, 3, id="emptied revisions"),
-        pytest.param({"observedGeneration": "x"}, 0, id="a status that cannot be read"),
-        pytest.param(None, 0, id="no status"),
-    ],
-)
-def test_read_status__reads(status: Manifest | None, observed_generation: int) -> None:
-    assert read_status(build({"status": status})).observed_generation == observed_generation
-
-
-@pytest.mark.parametrize(
-    ("manifest", "ours"),
-    [
-        pytest.param(BASE, True, id="an LLMDeployment"),
-        pytest.param({"apiVersion": "rocksteady.dev/v1", "kind": "X"}, True, id="our group"),
-        pytest.param({"kind": "LLMDeployment"}, True, id="our kind without a group"),
-        pytest.param({"apiVersion": "v1", "kind": "ConfigMap"}, False, id="a ConfigMap"),
-    ],
-)
-def test_is_ours__goes_by_group_or_kind(manifest: Manifest, ours: bool) -> None:  # noqa: FBT001
-    assert is_ours(manifest) is ours

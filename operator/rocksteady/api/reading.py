@@ -1,21 +1,16 @@
-"""Whether an LLMDeployment is valid: one answer for the reconciler, for `lint` and for tests.
+"""A manifest as a model: what can be read of it, and what in it cannot.
 
-Pure. The API server has checked the schema and the CEL rules of the CRD before the reconciler sees
-an object; here they are checked again, since `lint` has no API server, together with what CEL
-cannot say.
+It reads what the API server returned and, for `lint`, what a person wrote.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from rocksteady import conventions
 from rocksteady.api import envelope
-from rocksteady.api.advice import ADVICE
-from rocksteady.api.checks import CHECKS
 from rocksteady.api.crd import llmdeployment_schema
 from rocksteady.api.fields import FieldError
 from rocksteady.api.messages import explain
@@ -24,39 +19,22 @@ from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 
 
-@dataclass(frozen=True)
-class Validation:
-    """What is to be said about one manifest.
-
-    Attributes:
-        errors: Why it cannot be acted on; empty when it can.
-        warnings: What is allowed but may surprise; empty when there are errors in single fields,
-            since then there is nothing to judge.
-        deployment: The manifest as a model, with an empty status: what was reported is not
-            validated. None when there are errors.
-    """
-
-    errors: tuple[FieldError, ...]
-    warnings: tuple[FieldError, ...]
-    deployment: LLMDeployment | None
-
-
-def validate_manifest(manifest: Mapping[str, Any], *, strict: bool) -> Validation:
-    """Check an LLMDeployment as it was written or as the API server returned it.
+def read_manifest(
+    manifest: Mapping[str, Any], *, strict: bool
+) -> tuple[LLMDeployment | None, list[FieldError]]:
+    """The manifest as a model with an empty status, and what is wrong with its single fields.
 
     Args:
         manifest: The whole object, as JSON has it: no dates, no cycles.
-        strict: True for `lint`: unknown fields are errors, as with kubectl. False for the
-            reconciler: they are ignored, since a newer API version may know them.
+        strict: True: unknown fields are errors.
+
+    Returns:
+        None for the model when a field of the spec cannot be read.
     """
     errors = envelope.check(manifest)
     errors += _unknown_fields(manifest) if strict else []
     deployment, unreadable = _read(manifest)
-    if deployment is None:
-        return Validation((*errors, *unreadable), (), None)
-    errors += [error for check in CHECKS for error in check(deployment.spec)]
-    warnings = tuple(warning for advise in ADVICE for warning in advise(deployment.spec))
-    return Validation(tuple(errors), warnings, None if errors else deployment)
+    return deployment, errors + unreadable
 
 
 def _unknown_fields(manifest: Mapping[str, Any]) -> list[FieldError]:
