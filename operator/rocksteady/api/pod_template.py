@@ -10,6 +10,9 @@ from rocksteady.api.environment import plain_secrets
 from rocksteady.api.fields import FieldError, Path, format_path
 from rocksteady.conventions import MODEL_SERVER_CONTAINER
 
+DIRECTIVE: Final = "$patch"
+"""Key by which a part says how it is merged; `resources.merge` tells how."""
+
 _CONTAINER_LISTS: Final = ("containers", "initContainers")
 _CONFIG_MAP_KEYS: Final = ("configMap", "configMapRef", "configMapKeyRef")
 
@@ -17,7 +20,7 @@ _CONFIG_MAP_KEYS: Final = ("configMap", "configMapRef", "configMapKeyRef")
 def check_pod_template(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     """Errors in the outer form: `metadata` and `spec`, and containers with names."""
     for key in template:
-        if key not in {"metadata", "spec"}:
+        if key not in {"metadata", "spec", DIRECTIVE}:
             yield FieldError(
                 f"{path}.{key}",
                 f"a pod template has metadata and spec: did you mean podTemplate.spec.{key}?",
@@ -26,6 +29,8 @@ def check_pod_template(template: Mapping[str, Any], path: str) -> Iterator[Field
         if not isinstance(template.get(key, {}), Mapping):
             yield FieldError(f"{path}.{key}", "must be a group of fields")
     for where, container in _containers(template, path):
+        if container == {DIRECTIVE: "replace"}:
+            continue
         if not isinstance(container, Mapping) or not isinstance(container.get("name"), str):
             yield FieldError(
                 f"{where}.name",

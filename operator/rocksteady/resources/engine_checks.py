@@ -106,15 +106,21 @@ def check_rendering(spec: LLMDeploymentSpec) -> list[FieldError]:
         return [FieldError("spec.resources.limits", str(error))]
     except MergeError as error:
         return [FieldError(f"spec.{error.path}", error.problem)]
-    return list(_imageless_containers(template))
+    return list(_wrong_containers(template.get("spec", {}).get("containers", [])))
 
 
-def _imageless_containers(template: dict[str, Any]) -> Iterator[FieldError]:
-    """A container that the podTemplate adds by mistyping the name of the one it means."""
-    for container in template["spec"].get("containers", []):
+def _wrong_containers(containers: Sequence[Any]) -> Iterator[FieldError]:
+    """What is served from is gone, or stands beside one whose name was mistyped."""
+    path = "spec.podTemplate.spec.containers"
+    if all(container["name"] != MODEL_SERVER_CONTAINER for container in containers):
+        yield FieldError(
+            path,
+            f"no container {MODEL_SERVER_CONTAINER!r} is left: keep it, since it serves the model",
+        )
+    for container in containers:
         if not container.get("image"):
             yield FieldError(
-                "spec.podTemplate.spec.containers",
+                path,
                 f"container {container['name']!r} has no image; the container of the engine is"
                 f" named {MODEL_SERVER_CONTAINER!r}",
             )

@@ -1,10 +1,12 @@
 """Merge a partial pod template over a rendered one, as a strategic merge patch does.
 
 Lists whose elements have a merge key (containers by name, volumeMounts by mountPath, ...) are
-merged element by element; other lists are replaced; null removes; `$patch: delete` and
-`$patch: replace` do what they say. Three things are friendlier than in Kubernetes: tolerations and
-envFrom are added to those that are there, a probe or hook of another kind replaces the kind that
-was there, and a volume of another source replaces the source.
+merged element by element; other lists are replaced; null removes. `$patch: replace` in an object
+keeps nothing of ours in it, and as an element of its own in a list nothing of that list;
+`$patch: delete` in an element takes it out, and in an object empties it. Three things are
+friendlier than in Kubernetes: tolerations and envFrom are added to those that are there, a probe or
+hook of another kind replaces the kind that was there, and a volume of another source replaces the
+source.
 
 Source: kubernetes/community:contributors/devel/sig-api-machinery/strategic-merge-patch.md; merge
 keys from the `patchMergeKey` tags of kubernetes/api:core/v1/types.go.
@@ -12,6 +14,8 @@ keys from the `patchMergeKey` tags of kubernetes/api:core/v1/types.go.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from rocksteady.api.pod_template import DIRECTIVE
 
 MERGE_KEYS: Final[Mapping[str, str]] = {
     "containers": "name",
@@ -29,13 +33,27 @@ ADDED_LISTS: Final = frozenset({"tolerations", "envFrom"})
 """Lists without a merge key that are added to: replacing them would lose the toleration for GPUs
 and the credentials."""
 
+_OF_CONTAINER: Final = frozenset({"env", "envFrom", "ports", "volumeMounts", "volumeDevices"})
+_LISTS: Final[Mapping[str, frozenset[str]]] = {
+    "spec": frozenset({"containers", "initContainers", "volumes", "tolerations"}),
+    "containers": _OF_CONTAINER,
+    "initContainers": _OF_CONTAINER,
+}
+"""The lists of both sorts, by the field that they stand in: a label may well be called `env`."""
+
+_OBJECTS: Final[Mapping[str, frozenset[str]]] = {
+    "": frozenset({"metadata", "spec"}),
+    "metadata": frozenset({"labels", "annotations"}),
+}
+"""Objects whose shape is known even where the patch keeps nothing of ours."""
+
 ALTERNATIVES: Final = (
     frozenset({"exec", "httpGet", "tcpSocket", "grpc", "sleep"}),
     frozenset({"value", "valueFrom"}),
 )
 """Keys of which an object may have one only: the patch's choice drops the others."""
 
-DIRECTIVE: Final = "$patch"
+_REPLACE: Final = {DIRECTIVE: "replace"}
 
 Json = dict[str, Any]
 
@@ -54,26 +72,40 @@ class MergeError(ValueError):
         self.problem = problem
 
 
-def merge(base: Mapping[str, Any], patch: Mapping[str, Any], path: str = "podTemplate") -> Json:
+def merge(
+    base: Mapping[str, Any], patch: Mapping[str, Any], path: str = "podTemplate", field: str = ""
+) -> Json:
     """`base` with `patch` over it; neither argument is changed.
 
     Args:
         base: The rendered template.
         patch: The user's part.
         path: What messages call the patch.
+        field: Name of the field that both stand in, or of the list that they are elements of.
 
     Raises:
-        MergeError: A list is given where an object belongs, or an element lacks its merge key.
+        MergeError: A list is given where an object belongs, an element lacks its merge key, or a
+            directive is not known.
     """
-    if patch.get(DIRECTIVE) == "replace":
-        return {key: _fresh(value) for key, value in patch.items() if key != DIRECTIVE}
-    merged = {key: _fresh(value) for key, value in base.items() if not _displaced(key, patch)}
+    directive = _directive(patch, path)
+    kept = {} if directive else base
+    merged = {key: _fresh(value) for key, value in kept.items() if not _displaced(key, patch)}
     for key, value in patch.items():
         if value is None:
             merged.pop(key, None)
         elif key != DIRECTIVE:
-            merged[key] = _merge_value(key, merged.get(key), value, f"{path}.{key}")
-    return merged
+            merged[key] = _merge_value(field, key, merged.get(key), value, f"{path}.{key}")
+    return {} if directive == "delete" else merged
+
+
+def _directive(patch: Mapping[str, Any], path: str) -> str | None:
+    """What the object asks for beside its fields; None: to be merged."""
+    for key, value in patch.items():
+        if key.startswith("$") and (key != DIRECTIVE or value not in ("replace", "delete")):
+            raise MergeError(
+                path, f"has {key}: {value!r}, but only $patch: replace and $patch: delete work here"
+            )
+    return patch.get(DIRECTIVE)
 
 
 def _fresh(value: Any) -> Any:
@@ -93,21 +125,27 @@ def _displaced(key: str, patch: Mapping[str, Any]) -> bool:
     )
 
 
-def _merge_value(key: str, base: Any, patch: Any, path: str) -> Any:
-    """One field: objects and keyed lists are merged, all else is replaced."""
-    if isinstance(patch, Mapping):
-        if base is not None and not isinstance(base, Mapping):
-            raise MergeError(path, f"is an object, but a pod template has {_kind(base)} there")
-        return merge(base or {}, patch, path)
-    if isinstance(base, Mapping):
-        raise MergeError(path, f"is {_kind(patch)}, but a pod template has an object there")
-    if key in MERGE_KEYS or key in ADDED_LISTS:
+def _merge_value(field: str, key: str, base: Any, patch: Any, path: str) -> Any:
+    """One field: objects and the lists of `_LISTS` are merged, all else is replaced."""
+    if key in _LISTS.get(field, ()):
         if not isinstance(patch, list):
             raise MergeError(path, f"is {_kind(patch)}, but a pod template has a list there")
         if key in ADDED_LISTS:
-            return [*(base or []), *(_fresh(one) for one in patch if one not in (base or []))]
+            return _add(base or [], patch)
         return merge_keyed_list(base or [], patch, key, path)
+    if isinstance(patch, Mapping):
+        if base is not None and not isinstance(base, Mapping):
+            raise MergeError(path, f"is an object, but a pod template has {_kind(base)} there")
+        return merge(base or {}, patch, path, key)
+    if isinstance(base, Mapping) or key in _OBJECTS.get(field, ()):
+        raise MergeError(path, f"is {_kind(patch)}, but a pod template has an object there")
     return _fresh(patch)
+
+
+def _add(base: Sequence[Any], patch: Sequence[Any]) -> list[Any]:
+    """`base`, unless the patch replaces it, and what the patch has beside it."""
+    before = [] if _REPLACE in patch else list(base)
+    return [*before, *(_fresh(one) for one in patch if one != _REPLACE and one not in before)]
 
 
 def merge_keyed_list(base: Sequence[Any], patch: Sequence[Any], key: str, path: str) -> list[Any]:
@@ -123,19 +161,18 @@ def merge_keyed_list(base: Sequence[Any], patch: Sequence[Any], key: str, path: 
         MergeError: An element lacks its merge key.
     """
     merge_key = MERGE_KEYS[key]
-    if any(isinstance(one, Mapping) and one == {DIRECTIVE: "replace"} for one in patch):
-        return [_fresh(one) for one in patch if one != {DIRECTIVE: "replace"}]
-    merged: dict[Any, Any] = {one[merge_key]: one for one in base}
+    merged: dict[Any, Any] = {} if _REPLACE in patch else {one[merge_key]: one for one in base}
     for index, element in enumerate(patch):
+        if element == _REPLACE:
+            continue
         where = f"{path}[{index}]"
         identity = _identity(element, merge_key, where)
-        if element.get(DIRECTIVE) == "delete":
-            merged.pop(identity, None)
-            continue
         before = merged.get(identity, {})
         if key == "volumes":
             before = {name: value for name, value in before.items() if name in element}
-        merged[identity] = merge(before, element, where)
+        merged[identity] = merge(before, element, where, key)
+        if element.get(DIRECTIVE) == "delete":
+            del merged[identity]
     return list(merged.values())
 
 

@@ -135,6 +135,42 @@ def test_merge__replace_directive_keeps_nothing() -> None:
     assert merged["spec"]["nodeSelector"] == {"b": "2"}
 
 
+def test_merge__replace_directive_at_the_top_keeps_nothing_at_all() -> None:
+    own = {"spec": {"containers": [{"name": "log", "image": "log:1"}]}}
+
+    assert merge(BASE, {"$patch": "replace", **own}) == own
+
+
+@pytest.mark.parametrize(
+    ("name", "element"),
+    [
+        pytest.param("containers", {"name": "log", "image": "log:1"}, id="a list with a key"),
+        pytest.param("tolerations", {"operator": "Exists"}, id="a list that is added to"),
+    ],
+)
+def test_merge__replace_directive_in_a_list_keeps_nothing_of_it(
+    name: str, element: dict[str, Any]
+) -> None:
+    merged = merge(BASE, {"spec": {name: [{"$patch": "replace"}, element]}})
+
+    assert merged["spec"][name] == [element]
+
+
+def test_merge__delete_directive_empties_an_object() -> None:
+    assert (
+        merge(BASE, {"spec": {"nodeSelector": {"$patch": "delete"}}})["spec"]["nodeSelector"] == {}
+    )
+
+
+def test_merge__takes_a_label_for_a_label_whatever_it_is_called() -> None:
+    labels = {"env": "prod", "volumes": "none"}
+
+    assert (
+        merge(BASE, {"metadata": {"labels": labels}})["metadata"]["labels"].items()
+        >= labels.items()
+    )
+
+
 @pytest.mark.parametrize(
     ("volume", "expected"),
     [
@@ -196,6 +232,21 @@ def test_merge__adds_a_sidecar_after_the_server() -> None:
             {"spec": ["x"]},
             r"podTemplate\.spec is a list, but a pod template has an object",
             id="a list for an object",
+        ),
+        pytest.param(
+            {"spec": {"$patch": "replace", "containers": {"a": 1}}},
+            r"podTemplate\.spec\.containers is an object, but a pod template has a list",
+            id="an object for a list in what replaces ours",
+        ),
+        pytest.param(
+            {"spec": {"containers": [{"$patch": "replace"}, "x"]}},
+            r"podTemplate\.spec\.containers\[1\] needs name",
+            id="an element that is no object in a list that replaces ours",
+        ),
+        pytest.param(
+            {"spec": {"$retainKeys": ["containers"]}},
+            r"podTemplate\.spec has \$retainKeys: .*only \$patch: replace and",
+            id="a directive that is not known",
         ),
         pytest.param(
             {"spec": {"volumes": "shm"}},
