@@ -88,5 +88,12 @@ ADVICE: Final[Sequence[Advice]] = (
 
 def _advise_uri(text: str, path: str) -> Iterator[FieldError]:
     uri = try_model_uri(text)
+    if uri is not None and uri.scheme == "https" and "?" in uri.path:
+        yield FieldError(
+            path,
+            "the query is stored in the spec in plain text, and a signed one expires: leave it"
+            " out, and put the value of an Authorization header into the Secret that"
+            " model.credentialsSecretRef names, under the key HTTPS_AUTHORIZATION",
+        )
     if uri is not None and not uri.pinned and uri.scheme in _HOW_TO_PIN:
         yield FieldError(path, f"not pinned: {_HOW_TO_PIN[uri.scheme]}")

@@ -18,6 +18,10 @@ Schema = dict[str, Any]
 
 EXPECTS: Final = "x-crd-expects"
 """Key of a schema that says in words what its pattern asks for; not part of the CRD."""
+UNQUOTED: Final = "x-crd-unquoted"
+"""Key of a schema whose value may be secret, so that no message repeats it; as above."""
+
+_OURS: Final = (EXPECTS, UNQUOTED)
 
 _VALUE_KEYS: Final = (
     "type",
@@ -39,7 +43,7 @@ _MARKS: Final = {
     "x-crd-preserve_unknown": "x-kubernetes-preserve-unknown-fields",
     "x-crd-list_type": "x-kubernetes-list-type",
     "x-crd-list_map_keys": "x-kubernetes-list-map-keys",
-    EXPECTS: EXPECTS,
+    **{key: key for key in _OURS},
 }
 _ENVELOPE: Final[Mapping[str, Schema]] = {
     "apiVersion": {
@@ -76,7 +80,7 @@ def build_crd() -> dict[str, Any]:
 
 @cache
 def llmdeployment_schema() -> Schema:
-    """The structural schema of an LLMDeployment, with the `EXPECTS` texts of its patterns.
+    """The structural schema of an LLMDeployment, with the keys that are no part of the CRD.
 
     One object for all callers, which must not change it.
     """
@@ -132,7 +136,7 @@ def _version() -> dict[str, Any]:
         "name": conventions.VERSION,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": _without_expectations(llmdeployment_schema())},
+        "schema": {"openAPIV3Schema": _without_ours(llmdeployment_schema())},
         "subresources": {
             "status": {},
             "scale": {
@@ -163,12 +167,12 @@ def _column(
     return {**column, "description": description} if description else column
 
 
-def _without_expectations(schema: Any) -> Any:
+def _without_ours(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [_without_expectations(item) for item in schema]
+        return [_without_ours(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: _without_expectations(value) for key, value in schema.items() if key != EXPECTS}
+    return {key: _without_ours(value) for key, value in schema.items() if key not in _OURS}
 
 
 def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any], *, stored: bool) -> Schema:
@@ -231,7 +235,7 @@ def _int_or_string(alternatives: list[dict[str, Any]]) -> Schema:
     return {
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "x-kubernetes-int-or-string": True,
-        **{key: bounds[key] for key in (*_VALUE_KEYS[3:], EXPECTS) if key in bounds},
+        **{key: bounds[key] for key in (*_VALUE_KEYS[3:], *_OURS) if key in bounds},
     }
 
 

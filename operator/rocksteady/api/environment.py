@@ -59,7 +59,7 @@ def _check_entry(entry: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     if not isinstance(name, str) or not name or "=" in name:
         yield FieldError(f"{path}.name", f"must be a name without '=', not {quote(name)}")
     if value is not None and not isinstance(value, str):
-        yield FieldError(f"{path}.value", f"must be text, not {quote(value)}: put it in quotes")
+        yield FieldError(f"{path}.value", "must be text: put it in quotes")
     if value and source is not None:
         yield FieldError(path, "give either value or valueFrom, not both")
     if source is not None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from rocksteady.api.crd import EXPECTS
+from rocksteady.api.crd import EXPECTS, UNQUOTED
 from rocksteady.api.fields import FieldError, Path, child_schema, format_path, quote
 
 _TYPE_WORDS: Final = {
@@ -103,6 +103,8 @@ def _bounds(node: Mapping[str, Any]) -> str:
 def _wanted(value: Any, node: Mapping[str, Any]) -> str:
     """A value of the wrong type or that does not match its pattern."""
     wanted = node.get(EXPECTS) or _TYPE_WORDS.get(node.get("type", ""), "something else")
+    if UNQUOTED in node:
+        return f"must be {wanted}"
     return f"must be {wanted}, not {quote(value)}{_quoting(value, node)}"
 
 

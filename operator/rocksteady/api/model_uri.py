@@ -1,6 +1,7 @@
 """Where a model's files are: the parsed form of `model.uri`.
 
 Pure. One parser for validation, for the engines' command lines and for the fetching init container.
+No message repeats a URI: it may hold a password, and messages reach status, Events and logs.
 """
 
 import re
@@ -13,6 +14,9 @@ GGUF = ".gguf"
 
 _FILE_ENDINGS = (GGUF, ".safetensors", ".bin")
 _COMMIT = re.compile(r"^[0-9a-f]{7,40}$")
+_AUTHORITY = re.compile(r"^[^/?#]*")
+_BUCKET = re.compile(r"^[A-Za-z0-9][-._A-Za-z0-9]*$")
+_HOST = re.compile(r"^([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9a-fA-F:.]+\])(:[0-9]+)?$")
 _OBJECT_NAME = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
 _SHA256 = re.compile(r"^sha256[:=][0-9a-f]{64}$")
 
@@ -78,10 +82,15 @@ def parse_model_uri(text: str) -> ModelUri:
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in SCHEMES:
         known = ", ".join(f"{known}://" for known in SCHEMES)
-        raise ModelUriError(f"{text!r} has no known scheme: use one of {known}")
+        raise ModelUriError(f"has no known scheme: use one of {known}")
+    if scheme in _WITH_AUTHORITY and "@" in _AUTHORITY.findall(rest)[0]:
+        raise ModelUriError(
+            "must not carry a user or password: put them into the Secret that"
+            " model.credentialsSecretRef names"
+        )
     if ".." in rest.split("/"):
-        raise ModelUriError(f"{text!r} must not climb out of its place with '..'")
-    return _PARSERS[scheme](text, rest)
+        raise ModelUriError("must not climb out of its place with '..'")
+    return _PARSERS[scheme](scheme, rest)
 
 
 def try_model_uri(text: str) -> ModelUri | None:
@@ -92,65 +101,58 @@ def try_model_uri(text: str) -> ModelUri | None:
         return None
 
 
-def _hugging_face(text: str, rest: str) -> ModelUri:
+def _hugging_face(_: str, rest: str) -> ModelUri:
     """`org/name[/path][@revision]`."""
     repository, _, revision = rest.partition("@")
     parts = [part for part in repository.split("/") if part]
     if len(parts) < 2 or ("@" in rest and not revision):
-        raise ModelUriError(f"{text!r} must read hf://organisation/name[/file][@revision]")
+        raise ModelUriError("must read hf://organisation/name[/file][@revision]")
     return ModelUri("hf", "/".join(parts[:2]), "/".join(parts[2:]), revision or None)
 
 
-def _bucket(text: str, rest: str) -> ModelUri:
+def _bucket(scheme: str, rest: str) -> ModelUri:
     """`bucket/prefix`."""
-    scheme = text.partition("://")[0]
     bucket, _, path = rest.partition("/")
-    if not bucket:
-        raise ModelUriError(f"{text!r} must read {scheme}://bucket/prefix")
+    if not _BUCKET.match(bucket):
+        raise ModelUriError(f"must read {scheme}://bucket/prefix")
     return ModelUri(scheme, bucket, path.strip("/"), None)
 
 
-def _artifact(text: str, rest: str) -> ModelUri:
+def _artifact(_: str, rest: str) -> ModelUri:
     """`repository[:tag][@sha256:digest]`."""
     repository, _, digest = rest.partition("@")
     if not repository or (digest and not _SHA256.match(digest)):
-        raise ModelUriError(f"{text!r} must read oci://repository[:tag][@sha256:<64 hex digits>]")
+        raise ModelUriError("must read oci://repository[:tag][@sha256:<64 hex digits>]")
     return ModelUri("oci", repository, "", digest or None)
 
 
-def _claim(text: str, rest: str) -> ModelUri:
+def _claim(_: str, rest: str) -> ModelUri:
     """`claim[/path]`."""
     claim, _, path = rest.partition("/")
     if not _OBJECT_NAME.match(claim):
-        raise ModelUriError(f"{text!r} must read pvc://claim[/path], with the name of a claim")
+        raise ModelUriError("must read pvc://claim[/path], with the name of a claim")
     return ModelUri("pvc", claim, path.strip("/"), None)
 
 
-def _web(text: str, rest: str) -> ModelUri:
+def _web(_: str, rest: str) -> ModelUri:
     """`host/file[#sha256=digest]`."""
     address, _, digest = rest.partition("#")
     host, _, path = address.partition("/")
-    if (
-        not host
-        or path.partition("?")[0].endswith("/")
-        or not path
-        or (digest and not _SHA256.match(digest))
-    ):
-        raise ModelUriError(f"{text!r} must read https://host/file[#sha256=<64 hex digits>]")
-    if "@" in host:
-        raise ModelUriError(
-            f"'https://{host.rpartition('@')[2]}' must not carry a user or password: put them into"
-            " the Secret that model.credentialsSecretRef names"
-        )
+    file = path.partition("?")[0].rpartition("/")[2]
+    if not _HOST.match(host) or not file or (digest and not _SHA256.match(digest)):
+        raise ModelUriError("must read https://host/file[#sha256=<64 hex digits>]")
     return ModelUri("https", host, path, digest or None)
 
 
-def _baked_in(text: str, rest: str) -> ModelUri:
+def _baked_in(_: str, rest: str) -> ModelUri:
     """`/absolute/path`."""
     if not rest.startswith("/"):
-        raise ModelUriError(f"{text!r} must read image:///absolute/path/in/the/engine/image")
+        raise ModelUriError("must read image:///absolute/path/in/the/engine/image")
     return ModelUri("image", "", rest, None)
 
+
+_WITH_AUTHORITY = frozenset({"https", "s3", "gs"})
+"""Schemes of which other tools know a form with a user and a password."""
 
 _PARSERS = {
     "hf": _hugging_face,

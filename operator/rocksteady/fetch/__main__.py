@@ -38,7 +38,7 @@ def fetch(text: str, destination: Path) -> None:
     try:
         uri = parse_model_uri(text)
     except ModelUriError as error:
-        raise FetchError(str(error)) from error
+        raise FetchError(f"the URI {error}") from error
     source = SOURCES.get(uri.scheme)
     if source is None:
         raise FetchError(

@@ -122,10 +122,36 @@ def test_validate_manifest__ignores_a_status_that_cannot_be_read() -> None:
         assert validate_manifest(manifest, strict=strict).errors == ()
 
 
-def test_validate_manifest__does_not_repeat_a_password() -> None:
-    manifest = build({"spec.model.uri": "https://me:planted@example.com/m.gguf"})
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.case) for case in (*VALID, *INVALID)])
+def test_validate_manifest__never_repeats_what_may_be_a_secret(case: Valid | Invalid) -> None:
+    result = validate_manifest(build(case.changes), strict=True)
 
-    assert "planted" not in str(validate_manifest(manifest, strict=True).errors)
+    assert "planted" not in str((result.errors, result.warnings))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://me:planted@example.com/m.gguf#sha256=bad",
+        "https://me:pla/planted@example.com/m.gguf",
+        "https://me:planted@example.com?x=/m.gguf",
+        "https://example.com?signature=planted",
+        "http://me:planted@example.com/m.gguf",
+        "me:planted@example.com/m.gguf",
+        "gs://me:planted@bucket/../m",
+        "hf://planted@org/name",
+        "hf://me:planted@huggingface.co/org/name",
+        ["planted"],
+    ],
+)
+def test_validate_manifest__never_repeats_a_uri_that_is_wrong(uri: str | list[str]) -> None:
+    adapter = {"name": "sql", "uri": uri}
+    manifest = build({"spec.model.uri": uri, "spec.model.adapters": [adapter]})
+
+    errors = validate_manifest(manifest, strict=True).errors
+
+    assert {error.path for error in errors} == {"spec.model.uri", "spec.model.adapters[0].uri"}
+    assert "planted" not in str(errors)
 
 
 def test_validate_manifest__cuts_a_value_that_fills_the_screen() -> None:

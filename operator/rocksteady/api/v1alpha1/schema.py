@@ -36,6 +36,7 @@ def crd(**keys: Any) -> dict[str, Any]:
             `stored_defaults=False` on a model: its defaults, and those of all below it, may change
             with a release, so the API server does not write them into objects. `expects` (str) says
             in words what a pattern asks for; `rocksteady.api.messages` uses it.
+            `unquoted=True`: no message repeats the value.
     """
     return {f"x-crd-{key}": value for key, value in keys.items()}
 

@@ -47,7 +47,8 @@ ModelUriText = Annotated[
     StringConstraints(pattern=r"^[a-z0-9]+://\S+$", min_length=6, max_length=1024),
     Field(
         json_schema_extra=crd(
-            expects="a URI that starts with one of " + ", ".join(f"{name}://" for name in SCHEMES)
+            expects="a URI that starts with one of " + ", ".join(f"{name}://" for name in SCHEMES),
+            unquoted=True,  # it may hold a password
         )
     ),
 ]
