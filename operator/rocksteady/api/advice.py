@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rocksteady.api.environment import plain_secrets
+from rocksteady.api.environment import plain_secret_arguments, plain_secrets
 from rocksteady.api.fields import FieldError
 from rocksteady.api.model_uri import try_model_uri
 from rocksteady.api.pod_template import plain_secrets_of_template, unfrozen_config_maps
@@ -67,6 +67,8 @@ def advise_unused(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
 
 def advise_secrets(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     """Whoever may read the LLMDeployment reads a secret that stands in it."""
+    yield from plain_secret_arguments(spec.engine.command or (), "spec.engine.command")
+    yield from plain_secret_arguments(spec.engine.args, "spec.engine.args")
     yield from plain_secrets(spec.engine.env, "spec.engine.env")
     yield from plain_secrets_of_template(spec.pod_template, "spec.podTemplate")
 

@@ -1,4 +1,4 @@
-"""Environment variables of a container, as they stand in a manifest."""
+"""Environment variables and arguments of a container, as they stand in a manifest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -42,13 +42,38 @@ def plain_secrets(entries: Sequence[Any], path: str) -> Iterator[FieldError]:
             )
 
 
+def plain_secret_arguments(arguments: Sequence[Any], path: str) -> Iterator[FieldError]:
+    """Flags that are named like a secret and have their value in the manifest.
+
+    Args:
+        arguments: As in a container's `args` or `command`.
+        path: Of the list.
+    """
+    texts = [*map(str, arguments), ""]
+    for index, text in enumerate(texts[:-1]):
+        flag, equals, value = text.partition("=")
+        where, value = (index, value) if equals else (index + 1, texts[index + 1])
+        # The last word decides: --api-key-file and --image-token-id name no secret.
+        secret = flag.startswith("-") and _sounds_secret(_words(flag)[-1])
+        if secret and value and not value.startswith(("-", "$(")):
+            yield FieldError(
+                f"{path}[{where}]",
+                f"the value of {flag} stands in plain text: put it into a Secret, refer to it by"
+                " valueFrom.secretKeyRef in env under a name, and write $(NAME) here",
+            )
+
+
+def _words(name: str) -> list[str]:
+    return name.upper().replace("-", "_").split("_")
+
+
 def _sounds_secret(name: Any) -> bool:
     """True when a word of the name is one for secrets; `MAX_TOKENS` is not.
 
     >>> _sounds_secret("HF_TOKEN"), _sounds_secret("TOKENIZERS_PARALLELISM")
     (True, False)
     """
-    return not _SECRET_WORDS.isdisjoint(str(name).upper().replace("-", "_").split("_"))
+    return not _SECRET_WORDS.isdisjoint(_words(str(name)))
 
 
 def _check_entry(entry: Mapping[str, Any], path: str) -> Iterator[FieldError]:

@@ -6,7 +6,7 @@ What stands deeper is checked by the API server when the Deployment is applied.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rocksteady.api.environment import plain_secrets
+from rocksteady.api.environment import plain_secret_arguments, plain_secrets
 from rocksteady.api.fields import FieldError, Path, format_path
 from rocksteady.conventions import MODEL_SERVER_CONTAINER
 
@@ -14,6 +14,11 @@ DIRECTIVE: Final = "$patch"
 """Key by which a part says how it is merged; `resources.merge` tells how."""
 
 _CONTAINER_LISTS: Final = ("containers", "initContainers")
+_MAY_HOLD_SECRETS: Final = {
+    "command": plain_secret_arguments,
+    "args": plain_secret_arguments,
+    "env": plain_secrets,
+}
 _CONFIG_MAP_KEYS: Final = ("configMap", "configMapRef", "configMapKeyRef")
 
 
@@ -40,11 +45,12 @@ def check_pod_template(template: Mapping[str, Any], path: str) -> Iterator[Field
 
 
 def plain_secrets_of_template(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    """Secrets in plain text in the containers' environment."""
+    """Secrets in plain text in the containers' command, arguments and environment."""
     for where, container in _containers(template, path):
-        entries = container.get("env") if isinstance(container, Mapping) else None
-        if isinstance(entries, list):
-            yield from plain_secrets(entries, f"{where}.env")
+        for key, search in _MAY_HOLD_SECRETS.items():
+            found = container.get(key) if isinstance(container, Mapping) else None
+            if isinstance(found, list):
+                yield from search(found, f"{where}.{key}")
 
 
 def unfrozen_config_maps(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
