@@ -154,6 +154,10 @@ VALID: Final = (
           {"spec.engine.args": ["--api-key", "$(KEY)"],
            "spec.engine.env": [
                {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "key", "key": "key"}}}]}),
+    Valid("an API key of vllm for another container",
+          {"spec.podTemplate": {"spec": {"containers": [
+              {"name": "sidecar", "image": "me/sidecar", "env": [{"name": "VLLM_API_KEY",
+               "valueFrom": {"secretKeyRef": {"name": "key", "key": "key"}}}]}]}}}),
     Valid("arguments that only sound like secrets",
           {"spec.engine.args": ["--image-token-id", "7", "--ssl-key-file", "/tls/key", "--token"]}),
     Valid("a secret in the command of one's own engine is warned about",
@@ -360,6 +364,12 @@ INVALID: Final = (
             "spec.model.name", "reads what follows ':' as the name of a LoRA adapter", None),
     Invalid("a flag that probes rely on", {"spec.engine.args": ["--port=9"]},
             "spec.engine.args", "--port is set by Rocksteady", None),
+    Invalid("an API key where the probes do not see it",
+            {"spec.podTemplate": {"spec": {"containers": [
+                {"name": "model-server", "env": [{"name": "VLLM_API_KEY", "valueFrom": {
+                    "secretKeyRef": {"name": "key", "key": "key"}}}]}]}}},
+            "spec.podTemplate.spec.containers[0].env[0]",
+            "put VLLM_API_KEY into spec.engine.env", None),
     # Fields that depend on each other.
     Invalid("both replicas and autoscaling",
             {"spec.replicas": 2,

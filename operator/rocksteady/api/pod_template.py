@@ -33,7 +33,7 @@ def check_pod_template(template: Mapping[str, Any], path: str) -> Iterator[Field
     for key in ("metadata", "spec"):
         if not isinstance(template.get(key, {}), Mapping):
             yield FieldError(f"{path}.{key}", "must be a group of fields")
-    for where, container in _containers(template, path):
+    for where, container in containers_of(template, path):
         if container == {DIRECTIVE: "replace"}:
             continue
         if not isinstance(container, Mapping) or not isinstance(container.get("name"), str):
@@ -44,9 +44,23 @@ def check_pod_template(template: Mapping[str, Any], path: str) -> Iterator[Field
             )
 
 
+def containers_of(template: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Containers and init containers as they were written, whatever stands there, with their paths.
+
+    Args:
+        template: The partial pod template.
+        path: Of the template.
+    """
+    spec = template.get("spec")
+    for group in _CONTAINER_LISTS:
+        containers = spec.get(group) if isinstance(spec, Mapping) else None
+        for index, container in enumerate(containers if isinstance(containers, list) else ()):
+            yield f"{path}.spec.{group}[{index}]", container
+
+
 def plain_secrets_of_template(template: Mapping[str, Any], path: str) -> Iterator[FieldError]:
     """Secrets in plain text in the containers' command, arguments and environment."""
-    for where, container in _containers(template, path):
+    for where, container in containers_of(template, path):
         for key, search in _MAY_HOLD_SECRETS.items():
             found = container.get(key) if isinstance(container, Mapping) else None
             if isinstance(found, list):
@@ -61,14 +75,6 @@ def unfrozen_config_maps(template: Mapping[str, Any], path: str) -> Iterator[Fie
             "this ConfigMap is not frozen in the revision: an edit of it changes running models"
             " without a rollout; refer to one that is immutable, by a new name for each change",
         )
-
-
-def _containers(template: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    spec = template.get("spec")
-    for group in _CONTAINER_LISTS:
-        containers = spec.get(group) if isinstance(spec, Mapping) else None
-        for index, container in enumerate(containers if isinstance(containers, list) else ()):
-            yield f"{path}.spec.{group}[{index}]", container
 
 
 def _references(value: Any, path: Path) -> Iterator[Path]:

@@ -121,6 +121,8 @@ class EngineDefinition:
         refused_in_names: Characters that `model.name` must not have, since the engine reads them.
         reserved_flags: Flags that Rocksteady sets and that `engine.args` must leave alone, since
             probes, Services and clients rely on them.
+        env_of_probes: Variables on which the probes depend, so that they must stand in
+            `engine.env`, where they are seen, and not in the pod template.
     """
 
     type: EngineType
@@ -135,6 +137,7 @@ class EngineDefinition:
     runs_as_root: bool = False
     refused_in_names: str = ""
     reserved_flags: frozenset[str] = frozenset()
+    env_of_probes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

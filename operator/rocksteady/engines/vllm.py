@@ -38,6 +38,7 @@ from rocksteady.engines.base import (
 )
 
 PORT: Final = 8000
+API_KEY_VARIABLE: Final = "VLLM_API_KEY"
 GRACEFUL_SHUTDOWN_SINCE: Final = "0.18"
 QUIET_ENDPOINTS_SINCE: Final = "0.16"
 QUIET_REQUESTS_SINCE: Final = "0.10.1"
@@ -103,7 +104,7 @@ def _probes(engine: Engine) -> Probes:
     With an API key the former answers 401 to a probe, so the latter has to do.
     """
     keyed = "--api-key" in flag_names(engine.args) or any(
-        entry.get("name") == "VLLM_API_KEY" for entry in engine.env
+        entry.get("name") == API_KEY_VARIABLE for entry in engine.env
     )
     serving = http_get("/health" if keyed else "/v1/models")
     return Probes(
@@ -123,4 +124,5 @@ ENGINE: Final = EngineDefinition(
     caches=True,
     shared_memory=True,
     reserved_flags=frozenset({"--port", "--uds", "--served-model-name", "--model", "--root-path"}),
+    env_of_probes=frozenset({API_KEY_VARIABLE}),
 )

@@ -11,6 +11,7 @@ from rocksteady.api.advice import Advice
 from rocksteady.api.checks import Check
 from rocksteady.api.fields import FieldError
 from rocksteady.api.model_uri import GGUF, ModelUri, try_model_uri
+from rocksteady.api.pod_template import containers_of
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.conventions import MODEL_SERVER_CONTAINER
 from rocksteady.engines.accelerators import AcceleratorError
@@ -89,7 +90,27 @@ def check_reserved_flags(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
         )
 
 
-ENGINE_CHECKS: Final[Sequence[Check]] = (check_model_name, check_model_files, check_reserved_flags)
+def check_env_of_probes(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """Variables that the probes follow stand where the probes are made."""
+    followed = ENGINES[spec.engine.type].env_of_probes
+    for where, container in containers_of(spec.pod_template, "spec.podTemplate"):
+        env = container.get("env") if isinstance(container, dict) else None
+        for index, entry in enumerate(env if isinstance(env, list) else ()):
+            name = entry.get("name") if isinstance(entry, dict) else None
+            if container.get("name") == MODEL_SERVER_CONTAINER and name in followed:
+                yield FieldError(
+                    f"{where}.env[{index}]",
+                    f"put {name} into spec.engine.env: with it the server has to be probed in"
+                    " another way, and here the probes do not see it",
+                )
+
+
+ENGINE_CHECKS: Final[Sequence[Check]] = (
+    check_model_name,
+    check_model_files,
+    check_reserved_flags,
+    check_env_of_probes,
+)
 """All checks that need no rendering, in the order in which their errors are reported."""
 
 
