@@ -20,6 +20,7 @@ _HOW_TO_PIN: Final = {
     "pvc": "a claim cannot be pinned, so write each version once, under a path of its own",
 }
 """By scheme. `image` is missing: it is as pinned as the image of the engine."""
+_SPLIT: Final = "a checksum covers one part only, so name one file, or use hf://...@<commit>"
 
 _NOT_ACTED_ON: Final = {
     "metrics_source": "metricsSource",
@@ -98,4 +99,5 @@ def _advise_uri(text: str, path: str) -> Iterator[FieldError]:
             " model.credentialsSecretRef names, under the key HTTPS_AUTHORIZATION",
         )
     if uri is not None and not uri.pinned and uri.scheme in _HOW_TO_PIN:
-        yield FieldError(path, f"not pinned: {_HOW_TO_PIN[uri.scheme]}")
+        split = uri.scheme == "https" and uri.is_split
+        yield FieldError(path, f"not pinned: {_SPLIT if split else _HOW_TO_PIN[uri.scheme]}")

@@ -18,7 +18,14 @@ _AUTHORITY = re.compile(r"^[^/?#]*")
 _BUCKET = re.compile(r"^[A-Za-z0-9][-._A-Za-z0-9]*$")
 _HOST = re.compile(r"^([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9a-fA-F:.]+\])(:[0-9]+)?$")
 _OBJECT_NAME = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
-_SHA256 = re.compile(r"^sha256[:=][0-9a-f]{64}$")
+_OCI_DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
+_WEB_DIGEST = re.compile(r"^sha256=[0-9a-f]{64}$")
+
+SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<count>\d{5})\.gguf$")
+"""Path of one part of a split GGUF file.
+
+Source: ggml-org/llama.cpp:src/llama.cpp (llama_split_path: `%s-%05d-of-%05d.gguf`).
+"""
 
 
 class ModelUriError(ValueError):
@@ -49,9 +56,7 @@ class ModelUri:
         """True when the same URI always means the same bytes."""
         if self.revision is None:
             return False
-        if self.scheme == "hf":
-            return _COMMIT.match(self.revision) is not None
-        return _SHA256.match(self.revision) is not None
+        return self.scheme != "hf" or _COMMIT.match(self.revision) is not None
 
     @property
     def file_name(self) -> str | None:
@@ -63,6 +68,11 @@ class ModelUri:
             return self.path.partition("?")[0].rpartition("/")[2]
         last = self.path.rpartition("/")[2]
         return last if last.endswith(_FILE_ENDINGS) else None
+
+    @property
+    def is_split(self) -> bool:
+        """True when the URI names one part of a split GGUF file, and so means all of them."""
+        return SHARD.match(self.file_name or "") is not None
 
     @property
     def is_gguf(self) -> bool:
@@ -120,8 +130,8 @@ def _bucket(scheme: str, rest: str) -> ModelUri:
 
 def _artifact(_: str, rest: str) -> ModelUri:
     """`repository[:tag][@sha256:digest]`."""
-    repository, _, digest = rest.partition("@")
-    if not repository or (digest and not _SHA256.match(digest)):
+    repository, at, digest = rest.partition("@")
+    if not repository or (at and not _OCI_DIGEST.match(digest)):
         raise ModelUriError("must read oci://repository[:tag][@sha256:<64 hex digits>]")
     return ModelUri("oci", repository, "", digest or None)
 
@@ -136,11 +146,16 @@ def _claim(_: str, rest: str) -> ModelUri:
 
 def _web(_: str, rest: str) -> ModelUri:
     """`host/file[#sha256=digest]`."""
-    address, _, digest = rest.partition("#")
+    address, sharp, digest = rest.partition("#")
     host, _, path = address.partition("/")
     file = path.partition("?")[0].rpartition("/")[2]
-    if not _HOST.match(host) or not file or (digest and not _SHA256.match(digest)):
+    if not _HOST.match(host) or not file or (sharp and not _WEB_DIGEST.match(digest)):
         raise ModelUriError("must read https://host/file[#sha256=<64 hex digits>]")
+    if digest and SHARD.match(file):
+        raise ModelUriError(
+            "must not have a checksum, since it would cover one part of the split file only: leave"
+            " it out, or name one file (llama-gguf-split --merge makes one) or hf://...@<commit>"
+        )
     return ModelUri("https", host, path, digest or None)
 
 

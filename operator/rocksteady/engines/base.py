@@ -4,6 +4,7 @@ An engine module turns a `Launch` (what is to be served) into a `Server` (how it
 Called by `resources.pod_template`. Pure: no I/O, and an engine never knows about volumes.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -103,6 +104,19 @@ class Loads(Enum):
 
 
 @dataclass(frozen=True)
+class NameRule:
+    """Names that an engine can serve under.
+
+    Attributes:
+        pattern: Matches all of such a name.
+        problem: What the engine makes of any other, and the cure; goes on after its type.
+    """
+
+    pattern: re.Pattern[str]
+    problem: str
+
+
+@dataclass(frozen=True)
 class EngineDefinition:
     """One engine: what it can do, and how it is started.
 
@@ -118,7 +132,7 @@ class EngineDefinition:
         shared_memory: True when its worker processes talk through /dev/shm.
         read_only_root: True when it writes only to HOME, /tmp and its caches.
         runs_as_root: True when the engine's images cannot run as another user.
-        refused_in_names: Characters that `model.name` must not have, since the engine reads them.
+        names: What `model.name` must be like beyond the rules of the API; None: anything.
         reserved_flags: Flags that Rocksteady sets and that `engine.args` must leave alone, since
             probes, Services and clients rely on them.
         env_of_probes: Variables on which the probes depend, so that they must stand in
@@ -135,7 +149,7 @@ class EngineDefinition:
     shared_memory: bool = False
     read_only_root: bool = True
     runs_as_root: bool = False
-    refused_in_names: str = ""
+    names: NameRule | None = None
     reserved_flags: frozenset[str] = frozenset()
     env_of_probes: frozenset[str] = frozenset()
 

@@ -14,6 +14,7 @@ ollama/ollama:envconfig/config.go (variables), ollama/ollama:server/routes.go (s
 kubeai-project/kubeai:internal/modelcontroller/engine_ollama.go loads in the startup probe too.
 """
 
+import re
 from typing import Any, Final
 
 from rocksteady.api.v1alpha1.serving import EngineType
@@ -22,6 +23,7 @@ from rocksteady.engines.base import (
     EngineDefinition,
     Launch,
     Loads,
+    NameRule,
     Probes,
     Server,
     http_get,
@@ -79,8 +81,18 @@ def _loading_probe(budget_seconds: int) -> dict[str, Any]:
     return startup_probe(handler, budget_seconds, timeout_seconds=budget_seconds)
 
 
+_NAME: Final = re.compile(
+    r"(([A-Za-z0-9_][\w.:-]*/)?[A-Za-z0-9_][\w-]*/)?[A-Za-z0-9_][\w.-]*(:[A-Za-z0-9_][\w.-]*)?"
+)
+"""`[[host/]namespace/]model[:tag]`.
+
+Source: ollama/ollama:types/model/name.go (ParseNameBare, isValidPart).
+"""
+
+
 ENGINE: Final = EngineDefinition(
     type=EngineType.OLLAMA,
     serve=serve,
     loads=Loads.FILE,
+    names=NameRule(_NAME, "takes names like model, model:tag or namespace/model:tag: choose one"),
 )

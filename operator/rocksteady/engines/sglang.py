@@ -11,6 +11,7 @@ sgl-project/sglang:python/sglang/srt/managers/tokenizer_manager.py (sigterm_watc
 sgl-project/sglang:python/sglang/srt/entrypoints/openai/serving_base.py (`model:adapter`).
 """
 
+import re
 from typing import Final
 
 from rocksteady.api.v1alpha1.serving import EngineType
@@ -19,6 +20,7 @@ from rocksteady.engines.base import (
     Flag,
     Launch,
     Loads,
+    NameRule,
     Probes,
     Server,
     command_line,
@@ -88,6 +90,9 @@ ENGINE: Final = EngineDefinition(
     takes_chat_template=True,
     caches=True,
     shared_memory=True,
-    refused_in_names=":",
+    names=NameRule(
+        re.compile(r"[^:]+"),
+        "reads what follows ':' as the name of a LoRA adapter: choose a name without it",
+    ),
     reserved_flags=frozenset({"--port", "--served-model-name", "--model-path", "--model"}),
 )

@@ -64,7 +64,7 @@ def check_digest(path: Path, digest: str) -> None:
 
     Args:
         path: The whole file.
-        digest: `sha256=` or `sha256:` and 64 hex digits.
+        digest: `sha256=` and 64 hex digits.
 
     Raises:
         FetchError: It is another file; it is removed, so that the next attempt starts anew.

@@ -1,9 +1,6 @@
 """The files that belong to one that a URI names."""
 
-import re
-from typing import Final
-
-_SHARD: Final = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<count>\d{5})\.gguf$")
+from rocksteady.api.model_uri import SHARD
 
 
 def with_shards(path: str) -> tuple[str, ...]:
@@ -13,10 +10,8 @@ def with_shards(path: str) -> tuple[str, ...]:
 
     >>> with_shards("q4/model-00001-of-00002.gguf")
     ('q4/model-00001-of-00002.gguf', 'q4/model-00002-of-00002.gguf')
-
-    Source: ggml-org/llama.cpp:src/llama.cpp (llama_split_path: `%s-%05d-of-%05d.gguf`).
     """
-    match = _SHARD.match(path)
+    match = SHARD.match(path)
     if match is None:
         return (path,)
     count = int(match["count"])

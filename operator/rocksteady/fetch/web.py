@@ -40,7 +40,7 @@ def fetch_web(uri: ModelUri, folder: Path) -> None:
         url = f"https://{uri.location}/{part}" + (f"?{query}" if query else "")
         target = folder / part.rsplit("/", 1)[-1]
         download(url, target)
-        if uri.revision and part == path:
+        if uri.revision:  # then there is this one part only
             check_digest(target, uri.revision)
 
 

@@ -25,13 +25,9 @@ from rocksteady.resources.pod_template import RenderContext, build_pod_template
 
 def check_model_name(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     """A name that the engine would read as something else."""
-    for character in ENGINES[spec.engine.type].refused_in_names:
-        if character in spec.model.name:
-            yield FieldError(
-                "spec.model.name",
-                f"engine {spec.engine.type} reads what follows {character!r} as the name of a"
-                " LoRA adapter: choose a name without it",
-            )
+    rule = ENGINES[spec.engine.type].names
+    if rule is not None and rule.pattern.fullmatch(spec.model.name) is None:
+        yield FieldError("spec.model.name", f"engine {spec.engine.type} {rule.problem}")
 
 
 def check_model_files(spec: LLMDeploymentSpec) -> Iterator[FieldError]:

@@ -74,6 +74,15 @@ def test_parse_model_uri__reads(text: str, uri: ModelUri, pinned: bool) -> None:
         pytest.param("https://host/", "must read https://host/file", id="a folder"),
         pytest.param("s3://me:pw@bucket/m", "must not carry a user", id="password of a bucket"),
         pytest.param("gs://me:pw/x@b/m", "must read gs://bucket/prefix", id="no bucket's name"),
+        pytest.param(f"oci://m@sha256={HEX}", "must read oci://repository", id="checksum of oci"),
+        pytest.param("oci://m@", "must read oci://repository", id="empty digest"),
+        pytest.param(f"https://host/m#sha256:{HEX}", "must read https://host/", id="digest of web"),
+        pytest.param("https://host/m#", "must read https://host/file", id="empty checksum"),
+        pytest.param(
+            f"https://host/m-00001-of-00002.gguf#sha256={HEX}",
+            "one part of the split file only",
+            id="checksum of a part",
+        ),
         pytest.param("image://m", "must read image:///absolute/path", id="relative path"),
     ],
 )
