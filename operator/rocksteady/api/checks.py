@@ -13,13 +13,15 @@ from rocksteady.api.fields import FieldError, format_path, quote
 from rocksteady.api.model_uri import ModelUri, ModelUriError, parse_model_uri
 from rocksteady.api.pod_template import check_pod_template
 from rocksteady.api.quantity import parse_quantity
-from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
+from rocksteady.api.v1alpha1.llmdeployment import (
+    ADAPTERS_MESSAGE,
+    CHAT_TEMPLATE_MESSAGE,
+    LLMDeploymentSpec,
+)
 from rocksteady.api.v1alpha1.policy import EvaluationStage, MetricGate
-from rocksteady.api.v1alpha1.serving import EngineType
+from rocksteady.api.v1alpha1.serving import ADAPTER_ENGINES, CHAT_TEMPLATE_ENGINES, EngineType
 
 Check = Callable[[LLMDeploymentSpec], Iterator[FieldError]]
-
-_ADAPTER_ENGINES: Final = frozenset({EngineType.VLLM, EngineType.SGLANG})
 
 
 def check_replicas(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -68,8 +70,8 @@ def check_model_uri(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
 def check_adapters(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     """Adapters are folders of their own, each with its own name, for an engine that can."""
     adapters = spec.model.adapters
-    if adapters and spec.engine.type not in _ADAPTER_ENGINES:
-        yield FieldError("spec", "model.adapters need engine type vllm or sglang")
+    if adapters and spec.engine.type not in ADAPTER_ENGINES:
+        yield FieldError("spec", ADAPTERS_MESSAGE)
     if any(adapter.name == spec.model.name for adapter in adapters):
         yield FieldError(
             "spec.model",
@@ -80,6 +82,12 @@ def check_adapters(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     yield from _duplicates(names, "spec.model.adapters", "an adapter")
     for index, adapter in enumerate(adapters):
         yield from _check_adapter_uri(adapter.uri, f"spec.model.adapters[{index}]")
+
+
+def check_chat_template(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """Only some engines take a Jinja template from a file."""
+    if spec.model.chat_template is not None and spec.engine.type not in CHAT_TEMPLATE_ENGINES:
+        yield FieldError("spec", CHAT_TEMPLATE_MESSAGE)
 
 
 def check_environment(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -142,6 +150,7 @@ CHECKS: Final[Sequence[Check]] = (
     check_engine,
     check_model_uri,
     check_adapters,
+    check_chat_template,
     check_environment,
     check_resources,
     check_overrides,
@@ -204,5 +213,6 @@ def _check_gate(gate: MetricGate, path: str) -> Iterator[FieldError]:
         return
     if Decimal(gate.min_value) > Decimal(gate.max_value):
         yield FieldError(
-            f"{path}.minValue", f"must not be greater than maxValue ({gate.max_value})"
+            path,
+            f"minValue must not be greater than maxValue ({gate.max_value}), is {gate.min_value}",
         )

@@ -120,14 +120,15 @@ class NameRule:
 class EngineDefinition:
     """One engine: what it can do, and how it is started.
 
+    Which engines serve adapters and take chat templates is part of the API (`ADAPTER_ENGINES`,
+    `CHAT_TEMPLATE_ENGINES`), since the CRD's rules say it too.
+
     Attributes:
         type: The value of `spec.engine.type`.
         serve: Builds the container's start from what is to be served.
         loads: What it takes for a model.
         fetched_schemes: URI schemes that the engine downloads itself, at a pinned revision; all
             others are brought to it as files.
-        serves_adapters: True when it serves LoRA adapters beside the base model.
-        takes_chat_template: True when the chat template can be replaced by a file.
         caches: True when it keeps downloads or compiled code between starts.
         shared_memory: True when its worker processes talk through /dev/shm.
         read_only_root: True when it writes only to HOME, /tmp and its caches.
@@ -143,8 +144,6 @@ class EngineDefinition:
     serve: Callable[[Launch], Server]
     loads: Loads
     fetched_schemes: frozenset[str] = frozenset()
-    serves_adapters: bool = False
-    takes_chat_template: bool = False
     caches: bool = False
     shared_memory: bool = False
     read_only_root: bool = True

@@ -60,7 +60,6 @@ ENGINE: Final = EngineDefinition(
     type=EngineType.CUSTOM,
     serve=serve,
     loads=Loads.ANYTHING,
-    takes_chat_template=True,
     shared_memory=True,
     read_only_root=False,
 )

@@ -63,6 +63,5 @@ ENGINE: Final = EngineDefinition(
     type=EngineType.LLAMACPP,
     serve=serve,
     loads=Loads.FILE,
-    takes_chat_template=True,
     reserved_flags=frozenset({"--port", "--alias", "-a"}),
 )

@@ -3,6 +3,8 @@ import pytest
 from rocksteady.resources.validation import validate_manifest
 from tests.cases.manifests import INVALID, VALID, Invalid, Manifest, Valid, build
 
+CASES: tuple[Valid | Invalid, ...] = (*VALID, *INVALID)
+
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.case) for case in VALID])
 @pytest.mark.parametrize("strict", [True, False], ids=["by lint", "by the reconciler"])
@@ -122,7 +124,7 @@ def test_validate_manifest__ignores_a_status_that_cannot_be_read() -> None:
         assert validate_manifest(manifest, strict=strict).errors == ()
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.case) for case in (*VALID, *INVALID)])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.case) for case in CASES])
 def test_validate_manifest__never_repeats_what_may_be_a_secret(case: Valid | Invalid) -> None:
     result = validate_manifest(build(case.changes), strict=True)
 

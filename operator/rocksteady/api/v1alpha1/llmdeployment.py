@@ -1,13 +1,39 @@
 """The LLMDeployment: one served model and what a change of it must prove."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, field_validator
 
 from rocksteady.api.v1alpha1.policy import Evaluation, Guard, Rollout, Slos
 from rocksteady.api.v1alpha1.schema import ApiModel, DnsLabel, FreeObject, cel, crd
-from rocksteady.api.v1alpha1.serving import Autoscaling, Engine, Model, Resources, Routing
+from rocksteady.api.v1alpha1.serving import (
+    ADAPTER_ENGINES,
+    CHAT_TEMPLATE_ENGINES,
+    Autoscaling,
+    Engine,
+    EngineType,
+    Model,
+    Resources,
+    Routing,
+)
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
+from rocksteady.conventions import NAME_MAX_LENGTH, NAME_PATTERN
+
+
+def _engine_is_one_of(engines: Sequence[EngineType]) -> str:
+    return f"self.engine.type in {[engine.value for engine in engines]}"
+
+
+def _any_of(engines: Sequence[EngineType]) -> str:
+    return f"{', '.join(engines[:-1])} or {engines[-1]}"
+
+
+ADAPTERS_MESSAGE: Final = f"model.adapters need engine type {_any_of(ADAPTER_ENGINES)}"
+CHAT_TEMPLATE_MESSAGE: Final = (
+    f"model.chatTemplate needs engine type {_any_of(CHAT_TEMPLATE_ENGINES)}: the other engines take"
+    " the template of the model's own files only"
+)
 
 
 class LLMDeploymentSpec(ApiModel):
@@ -22,8 +48,12 @@ class LLMDeploymentSpec(ApiModel):
                 ),
                 cel(
                     "!has(self.model.adapters) || self.model.adapters.size() == 0"
-                    " || self.engine.type in ['vllm', 'sglang']",
-                    "model.adapters need engine type vllm or sglang",
+                    f" || {_engine_is_one_of(ADAPTER_ENGINES)}",
+                    ADAPTERS_MESSAGE,
+                ),
+                cel(
+                    f"!has(self.model.chatTemplate) || {_engine_is_one_of(CHAT_TEMPLATE_ENGINES)}",
+                    CHAT_TEMPLATE_MESSAGE,
                 ),
             ]
         )
@@ -63,10 +93,11 @@ class LLMDeployment(ApiModel):
         json_schema_extra=crd(
             rules=[
                 cel(
-                    "self.metadata.name.size() <= 40"
-                    " && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-                    "metadata.name must be at most 40 characters, lower case letters, digits and"
-                    " '-', and start with a letter: Services are named after it",
+                    f"self.metadata.name.size() <= {NAME_MAX_LENGTH}"
+                    f" && self.metadata.name.matches('{NAME_PATTERN}')",
+                    f"metadata.name must be at most {NAME_MAX_LENGTH} characters, lower case"
+                    " letters, digits and '-', and start with a letter: Services are named after"
+                    " it",
                 )
             ]
         )

@@ -93,7 +93,12 @@ class MetricGate(ApiModel):
                 cel(
                     "has(self.minValue) || has(self.maxValue) || has(self.tolerancePercent)",
                     "give at least one of minValue, maxValue and tolerancePercent",
-                )
+                ),
+                cel(
+                    "!has(self.minValue) || !has(self.maxValue)"
+                    " || double(self.minValue) <= double(self.maxValue)",
+                    "minValue must not be greater than maxValue",
+                ),
             ]
         )
     )

@@ -77,6 +77,17 @@ class EngineType(StrEnum):
     CUSTOM = "custom"
 
 
+ADAPTER_ENGINES = (EngineType.VLLM, EngineType.SGLANG)
+"""Engines that serve LoRA adapters beside the base model."""
+CHAT_TEMPLATE_ENGINES = (
+    EngineType.VLLM,
+    EngineType.SGLANG,
+    EngineType.LLAMACPP,
+    EngineType.CUSTOM,
+)
+"""Engines of which the chat template can be replaced by a file."""
+
+
 class SecretReference(ApiModel):
     """A Secret in the namespace of the LLMDeployment. The operator never reads its content."""
 
