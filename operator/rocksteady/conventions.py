@@ -33,19 +33,18 @@ MANAGED_BY: Final = "rocksteady"
 COMPONENT_MODEL_SERVER: Final = "model-server"
 COMPONENT_EVALUATION: Final = "evaluation"
 COMPONENT_FETCH: Final = "fetch"
+"""Kept for pods that fetch a model ahead of its servers; none does yet, init containers fetch."""
 MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 
 ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 """On owned objects: hash of the manifest that was applied; the same hash again costs no write."""
-ANNOTATION_REVISION_NUMBER: Final = f"{GROUP}/revision-number"
-"""On a ControllerRevision: the number people see (`r7`); the identity is the hash."""
 
 MODEL_SERVER_CONTAINER: Final = "model-server"
 MODEL_SERVER_PORT_NAME: Final = "http"
 SERVICE_PORT: Final = 80
 """Port of every Service of the operator; its target is the container port named `http`."""
 
-# Condition types; what each means is said in rocksteady.status.conditions.
+# Condition types; what each means is said in docs/reference/status.md.
 READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"

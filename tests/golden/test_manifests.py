@@ -35,7 +35,6 @@ def _spec(case: Path) -> LLMDeploymentSpec:
 def _render(case: Path) -> dict[str, Any]:
     manifest = yaml.safe_load((case / "input.yaml").read_text(encoding="utf-8"))
     context = RenderContext(
-        namespace=manifest["metadata"]["namespace"],
         name=manifest["metadata"]["name"],
         revision="0a1b2c3d4e",
         fetch_image="registry.example/rocksteady:0.1.0",

@@ -65,11 +65,11 @@ class Launch:
 
 @dataclass(frozen=True)
 class Probes:
-    """The three probes of a server, as Kubernetes manifests; liveness None: not probed."""
+    """The three probes of a server, as Kubernetes manifests."""
 
     startup: dict[str, Any]
     readiness: dict[str, Any]
-    liveness: dict[str, Any] | None
+    liveness: dict[str, Any]
 
 
 @dataclass(frozen=True)

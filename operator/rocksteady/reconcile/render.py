@@ -9,7 +9,8 @@ from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds, network, workload
-from rocksteady.resources.pod_template import RenderContext, build_pod_template, egress_ports
+from rocksteady.resources.model_volume import egress_ports
+from rocksteady.resources.pod_template import RenderContext, build_pod_template
 from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.revisions import behaving_part, frozen_key_of
 from rocksteady.settings import Settings
@@ -86,7 +87,6 @@ def _new_revision(snapshot: Snapshot, revision: str, settings: Settings) -> Mani
     numbers = [record.number for record in snapshot.observation.revisions.values()]
     copy_name = snapshot.owner.config_map_name(revision) if snapshot.frozen else None
     context = RenderContext(
-        namespace=snapshot.owner.namespace,
         name=snapshot.owner.name,
         revision=revision,
         fetch_image=settings.fetch_image,

@@ -116,7 +116,7 @@ def check_rendering(spec: LLMDeploymentSpec) -> list[FieldError]:
     Args:
         spec: One in which all other checks find nothing, so that it can be rendered.
     """
-    context = RenderContext(namespace="any", name="any", revision="0" * 10, fetch_image="any")
+    context = RenderContext(name="any", revision="0" * 10, fetch_image="any")
     try:
         template = build_pod_template(spec, context)
     except AcceleratorError as error:

@@ -93,15 +93,6 @@ def place_adapters(spec: LLMDeploymentSpec) -> tuple[PlacedModel, ...]:
     )
 
 
-def image_volume_needed(spec: LLMDeploymentSpec) -> bool:
-    """True when a pod mounts an OCI artifact, which needs image volumes in the cluster.
-
-    Raises:
-        ModelUriError: A URI cannot be read.
-    """
-    return any(uri.scheme == "oci" for uri in _uris(spec))
-
-
 def egress_ports(spec: LLMDeploymentSpec) -> tuple[int, ...]:
     """TCP ports from which a pod fetches model and adapters; empty: it fetches nothing.
 

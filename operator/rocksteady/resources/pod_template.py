@@ -30,14 +30,10 @@ from rocksteady.resources.model_volume import (
     CACHE_VOLUME,
     PlacedModel,
     cache_volume,
-    egress_ports,
-    image_volume_needed,
     place_adapters,
     place_model,
 )
 from rocksteady.resources.security import container_security_context, pod_security_context
-
-__all__ = ["RenderContext", "build_pod_template", "egress_ports", "image_volume_needed"]
 
 ENDPOINT_REMOVAL_SECONDS: Final = 15
 """Pause before a server is told to stop, so that gateways and kube-proxy stop sending to it first.
@@ -69,13 +65,11 @@ class RenderContext:
     """What a pod template needs beside the spec.
 
     Attributes:
-        namespace: Of the LLMDeployment.
         name: Of the LLMDeployment.
         revision: hash10 of the revision.
         fetch_image: The operator's own image, which the fetching init containers run.
     """
 
-    namespace: str
     name: str
     revision: str
     fetch_image: str
@@ -100,8 +94,7 @@ def build_pod_template(spec: LLMDeploymentSpec, context: RenderContext) -> Json:
         },
         "spec": _pod_spec(spec, context, server, (model, *adapters)),
     }
-    given = {key: value for key, value in spec.pod_template.items() if value is not None}
-    merged = merge(rendered, given)
+    merged = merge(rendered, spec.pod_template)
     # Services, budgets and policies select by these labels, so the user's part cannot change them.
     metadata = merged.setdefault("metadata", {})
     metadata["labels"] = {**metadata.get("labels", {}), **labels}
@@ -183,6 +176,7 @@ def _server_container(
         "ports": [{"name": MODEL_SERVER_PORT_NAME, "containerPort": server.port}],
         "startupProbe": probes.startup,
         "readinessProbe": probes.readiness,
+        "livenessProbe": probes.liveness,
         "lifecycle": {"preStop": {"sleep": {"seconds": _pre_stop_seconds(spec, server)}}},
         "securityContext": _container_security(spec, definition),
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -190,8 +184,6 @@ def _server_container(
     }
     if server.command is not None:
         container["command"] = list(server.command)
-    if probes.liveness is not None:
-        container["livenessProbe"] = probes.liveness
     resources = spec.resources.model_dump(mode="json", exclude_defaults=True)
     if resources:
         container["resources"] = resources

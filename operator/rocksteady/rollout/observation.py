@@ -79,7 +79,6 @@ class Observation:
         route_behind: True while a gateway that accepted an earlier form of the route has not
             answered to the present one: it may go by the earlier one.
         front_refused: True when the Service that users talk to could not be made what it should be.
-        address: Where the model answers inside the cluster.
         warnings: What is allowed but may surprise.
         refers: True when the spec refers to ConfigMaps, which no watch reports.
     """
@@ -97,7 +96,6 @@ class Observation:
     route_settled: bool = True
     route_behind: bool = False
     front_refused: bool = False
-    address: str = ""
     warnings: tuple[str, ...] = ()
     refers: bool = False
 

@@ -1,54 +1,15 @@
-"""Conditions: what each one means, and how a new claim is merged into those reported before.
+"""Conditions: how a new claim is merged into those reported before.
 
-The three follow kstatus, which `kubectl wait`, Argo CD and Flux understand.
+What each one means is said in docs/reference/status.md. The three follow kstatus, which
+`kubectl wait`, Argo CD and Flux understand.
 Source: https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from rocksteady import conventions
 from rocksteady.api.v1alpha1.status import Condition, ConditionStatus
-
-
-@dataclass(frozen=True)
-class ConditionMeaning:
-    """What a condition type says.
-
-    Attributes:
-        type: Condition type.
-        true_when: When it is True.
-        false_when: When it is False, with the reasons to expect.
-    """
-
-    type: str
-    true_when: str
-    false_when: str
-
-
-MEANINGS: Final = (
-    ConditionMeaning(
-        conventions.READY,
-        "A promoted revision has at least one ready replica, and every gateway named in the spec"
-        " has accepted the route.",
-        "Starting, ScaledToZero, RoutePending, or the reason of Stalled when that is why nobody"
-        " gets an answer. An old revision that still serves keeps this True while a new one is in"
-        " trouble.",
-    ),
-    ConditionMeaning(
-        conventions.RECONCILING,
-        "Something is on its way: RollingOut, ReplicasStarting, RoutePending, StoppingOldRevision.",
-        "Settled: what is wanted is what runs.",
-    ),
-    ConditionMeaning(
-        conventions.STALLED,
-        "It will not go on without help. The reason names what is in the way, the message says"
-        " what to do.",
-        "NotStalled.",
-    ),
-)
 
 
 class ClaimLike(Protocol):

@@ -6,15 +6,14 @@ import pytest
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.serving import EngineType
 from rocksteady.resources.labels import owned_labels
+from rocksteady.resources.model_volume import egress_ports
 from rocksteady.resources.pod_template import (
     RenderContext,
     build_pod_template,
-    egress_ports,
-    image_volume_needed,
 )
 
 COMMIT = "7e27bd9f95328f0f3b08261d1252705110c806f8"
-CONTEXT = RenderContext("prod", "chat", "0a1b2c3d4e", "operator:1")
+CONTEXT = RenderContext("chat", "0a1b2c3d4e", "operator:1")
 ALL = pytest.mark.parametrize("kind", list(EngineType), ids=str)
 
 
@@ -344,26 +343,25 @@ def test_build_pod_template__survives_a_podtemplate_of_nulls(template: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("uri", "image_volume", "ports"),
+    ("uri", "ports"),
     [
-        ("image:///m.gguf", False, ()),
-        ("pvc://claim/m.gguf", False, ()),
-        ("oci://registry.example:5000/m:1", True, ()),
-        (f"hf://org/name@{COMMIT}", False, (443,)),
-        ("s3://bucket/m", False, (443,)),
-        ("gs://bucket/m", False, (443,)),
-        ("https://host.example/m.gguf", False, (443,)),
-        ("https://host.example:8443/m.gguf", False, (443, 8443)),
-        ("https://[2001:db8::1]:9000/m.gguf", False, (443, 9000)),
-        ("https://[2001:db8::1]/m.gguf", False, (443,)),
+        ("image:///m.gguf", ()),
+        ("pvc://claim/m.gguf", ()),
+        ("oci://registry.example:5000/m:1", ()),
+        (f"hf://org/name@{COMMIT}", (443,)),
+        ("s3://bucket/m", (443,)),
+        ("gs://bucket/m", (443,)),
+        ("https://host.example/m.gguf", (443,)),
+        ("https://host.example:8443/m.gguf", (443, 8443)),
+        ("https://[2001:db8::1]:9000/m.gguf", (443, 9000)),
+        ("https://[2001:db8::1]/m.gguf", (443,)),
     ],
 )
 def test_egress_ports__are_those_from_which_something_is_fetched(
-    uri: str, *, image_volume: bool, ports: tuple[int, ...]
+    uri: str, ports: tuple[int, ...]
 ) -> None:
     model = spec_of("vllm", uri)
     adapter = spec_of("vllm", model={"adapters": [{"name": "a", "uri": uri}]})
 
     for spec in (model, adapter):
-        assert image_volume_needed(spec) is image_volume
         assert egress_ports(spec) == ports

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocksteady import conventions
 from rocksteady.api.v1alpha1.status import Condition, ConditionStatus
 from rocksteady.rollout.plan import Claim
-from rocksteady.status.conditions import MEANINGS, MESSAGE_MAX_LENGTH, merge_conditions
+from rocksteady.status.conditions import MESSAGE_MAX_LENGTH, merge_conditions
 from tests.builders import NOW
 
 TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
@@ -101,12 +100,3 @@ def test_merge_conditions__twice_is_the_same() -> None:
     claims = {"Ready": Claim(TRUE, "Any", "Text.")}
     once = merge_conditions([], claims, 2, NOW)
     assert merge_conditions(once, claims, 2, NOW + timedelta(days=1)) == once
-
-
-def test_meanings__explain_every_condition_that_is_reported() -> None:
-    assert [meaning.type for meaning in MEANINGS] == [
-        conventions.READY,
-        conventions.RECONCILING,
-        conventions.STALLED,
-    ]
-    assert all(meaning.true_when and meaning.false_when for meaning in MEANINGS)

@@ -1,7 +1,7 @@
 """What is served: the model, the engine that runs it, and how requests reach it."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -367,7 +367,3 @@ class Routing(ApiModel):
 
     gateway: GatewayRouting | None = None
     """Attach to a Gateway; absent: only the Service named like the LLMDeployment."""
-
-
-PodTemplate = dict[str, Any]
-"""A partial PodTemplateSpec."""
