@@ -7,18 +7,18 @@ import pytest
 from rocksteady.api.reading import read_status
 from rocksteady.resources.validation import validate_manifest
 from tests.apiserver.conftest import CRDS, LLMDEPLOYMENTS, ApiServer
+from tests.cases.invalid import INVALID
 from tests.cases.manifests import (
     BASE,
     GATE,
     GATEWAY,
-    INVALID,
     LORA,
-    VALID,
     Invalid,
     Manifest,
     Valid,
     build,
 )
+from tests.cases.valid import VALID
 
 # A cold API server is compiled by the fixture, which takes minutes and is no test's time.
 pytestmark = [pytest.mark.apiserver, pytest.mark.timeout(60, func_only=True)]
@@ -336,7 +336,7 @@ def test_table__shows_what_a_person_looks_for(api: ApiServer) -> None:
     assert shown == {
         "Name": "chat",
         "Ready": "True",
-        "Replicas": 2,
+        "Ready-Replicas": 2,
         "Revision": "0123456789",
         "Engine": "vllm",
         "Model": "smollm2",

@@ -147,8 +147,12 @@ def _version() -> dict[str, Any]:
         },
         "additionalPrinterColumns": [
             _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+            # Not "Replicas", which everywhere else are those that exist or are wanted.
             _column(
-                "Replicas", ".status.readyReplicas", "integer", "Model servers that are ready."
+                "Ready-Replicas",
+                ".status.readyReplicas",
+                "integer",
+                "Model servers that are ready.",
             ),
             _column("Revision", ".status.revisions.stable.hash", "string", "Serves the users."),
             _column("Engine", ".spec.engine.type"),

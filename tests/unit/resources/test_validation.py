@@ -1,7 +1,9 @@
 import pytest
 
 from rocksteady.resources.validation import validate_manifest
-from tests.cases.manifests import INVALID, VALID, Invalid, Manifest, Valid, build
+from tests.cases.invalid import INVALID
+from tests.cases.manifests import Invalid, Manifest, Valid, build
+from tests.cases.valid import VALID
 
 CASES: tuple[Valid | Invalid, ...] = (*VALID, *INVALID)
 
