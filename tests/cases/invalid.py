@@ -294,6 +294,10 @@ INVALID: Final = (
     Invalid("containers that are no list, in a spec that replaces ours",
             {"spec.podTemplate": {"spec": {"$patch": "replace", "containers": {"a": 1}}}},
             "spec.podTemplate.spec.containers", "a pod template has a list there", None),
+    Invalid("a variable whose name is a list",
+            {"spec.podTemplate": {"spec": {"containers": [
+                {"name": "model-server", "env": [{"name": ["VLLM_API_KEY"]}]}]}}},
+            "spec.podTemplate.spec.containers[0].env[0]", "needs name", None),
     Invalid("labels that are a list, in metadata that replaces ours",
             {"spec.podTemplate": {"metadata": {"$patch": "replace", "labels": ["x"]}}},
             "spec.podTemplate.metadata.labels", "a pod template has an object there", None),

@@ -92,7 +92,7 @@ def check_env_of_probes(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     for where, container in containers_of(spec.pod_template, "spec.podTemplate"):
         env = container.get("env") if isinstance(container, dict) else None
         for index, entry in enumerate(env if isinstance(env, list) else ()):
-            name = entry.get("name") if isinstance(entry, dict) else None
+            name = str(entry.get("name")) if isinstance(entry, dict) else ""
             if container.get("name") == MODEL_SERVER_CONTAINER and name in followed:
                 yield FieldError(
                     f"{where}.env[{index}]",
