@@ -27,7 +27,7 @@ show kubectl get deployment,service,httproute -n demo
 
 step "A question through the gateway, answered by SmolLM2 135M"
 question='{"model": "smollm2", "max_tokens": 48, "messages": [{"role": "user", "content": "In one sentence: why is the sky blue?"}]}'
-printf '  $ curl -H "Host: chat.example.com" %s/v1/chat/completions -d %q\n' "$gateway" "$question"
+printf "  $ curl -H 'Host: chat.example.com' %s/v1/chat/completions -d '%s'\n" "$gateway" "$question"
 answer=$(curl --silent --show-error --fail --noproxy '*' --max-time 120 --retry 5 --retry-all-errors \
   -H "Host: chat.example.com" -H "Content-Type: application/json" \
   "$gateway/v1/chat/completions" -d "$question")

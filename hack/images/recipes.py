@@ -20,7 +20,7 @@ _HERE = Path(__file__).resolve().parent
 _NOBODY = 65534  # Debian's and Kubernetes' customary user without rights
 _STATIC_C = ("gcc", "-static", "-O2", "-Wall", "-Wextra", "-s")
 
-PROGRAM_NAMES = ("coredns", "traefik", "prometheus", "envoy-gateway")
+PROGRAM_NAMES = ("coredns", "kube-network-policies", "traefik", "prometheus", "envoy-gateway")
 NAMES = ("pause", "smollm2-llamacpp", *PROGRAM_NAMES, "envoy", "rocksteady")
 
 
@@ -234,6 +234,7 @@ _RECIPES: dict[str, Callable[[Path | None], Recipe]] = {
     "pause": lambda _binary: PauseRecipe(),
     "smollm2-llamacpp": _demo_model,
     "coredns": lambda binary: ProgramRecipe("coredns", binary),
+    "kube-network-policies": lambda binary: ProgramRecipe("kube-network-policies", binary),
     "traefik": lambda binary: ProgramRecipe("traefik", binary, writable="/tmp"),  # noqa: S108
     "prometheus": lambda binary: ProgramRecipe("prometheus", binary, writable="/prometheus"),
     "envoy-gateway": lambda binary: ProgramRecipe("envoy-gateway", binary),

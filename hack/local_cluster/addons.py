@@ -1,4 +1,4 @@
-"""What is installed into the cluster: DNS, the Gateway API, the gateway, Prometheus."""
+"""What is installed: network policies, DNS, the Gateway API, the gateway, Prometheus."""
 
 import hashlib
 import json
@@ -21,6 +21,7 @@ from hack.local_cluster.tools import (
     ENVOY_GATEWAY,
     GATEWAY_API_MODULE,
     GATEWAY_API_VERSION,
+    KUBE_NETWORK_POLICIES,
     PROMETHEUS,
     TRAEFIK,
     Tool,
@@ -51,6 +52,7 @@ class Addon:
 def addons(settings: Settings) -> list[Addon]:
     """Return the add-ons, in the order in which they are installed."""
     chosen = [
+        _made_from(KUBE_NETWORK_POLICIES, "kube-system"),
         _made_from(COREDNS, "kube-system"),
         _made_from(TRAEFIK, "traefik", settings.gateway_port),
         _made_from(PROMETHEUS, "monitoring", settings.prometheus_port),

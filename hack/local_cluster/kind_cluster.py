@@ -17,7 +17,7 @@ from hack.local_cluster.paths import Layout
 from hack.local_cluster.pki import CONTEXT
 from hack.local_cluster.progress import Progress
 from hack.local_cluster.settings import Settings, load_settings, save_settings
-from hack.local_cluster.tools import COREDNS, kubernetes
+from hack.local_cluster.tools import COREDNS, KUBE_NETWORK_POLICIES, kubernetes
 
 _CONFIG = Path(__file__).resolve().parents[2] / "kind-config.yaml"
 _AUDIT_POLICY = "/etc/rocksteady/audit-policy.yaml"
@@ -185,5 +185,6 @@ class KindCluster:
 
 
 def _addons(settings: Settings) -> list[Addon]:
-    """Return the add-ons without DNS, which kind brings."""
-    return [addon for addon in addons(settings) if addon.tool is not COREDNS]
+    """Return the add-ons without DNS and the agent for network policies, which kind brings."""
+    brought = (COREDNS, KUBE_NETWORK_POLICIES)
+    return [addon for addon in addons(settings) if addon.tool not in brought]

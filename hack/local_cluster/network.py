@@ -22,6 +22,14 @@ _CNI_CACHE = Path("/var/lib/cni/results")
 _NAMESPACES = Path("/run/netns")
 _COMMENT = "rocksteady-local"
 _TABLES = ("filter", "nat", "mangle")
+# What the agent that enforces NetworkPolicies is asked about: the first packets of a connection,
+# but for those of root's processes on this machine, kubelet's probes among them. While there is no
+# agent, they pass.
+_NEW = ["-m", "conntrack", "--ctstate", "NEW"]
+_NOT_OF_ROOT = ["-m", "owner", "!", "--uid-owner", "0"]
+_JUDGE = ["NFQUEUE", "--queue-num", "100", "--queue-bypass"]
+# What that agent makes where the kernel has nftables' queue, and leaves behind when it is killed.
+_POLICY_TABLE = ("inet", "kube-network-policies")
 # What CNI's portmap plugin shares between all networks of a machine.
 _SHARED_CHAINS = {"CNI-HOSTPORT-DNAT", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-SETMARK"}
 _COMMENTED = re.compile(
@@ -73,9 +81,16 @@ def create(config: Path, addresses: Path) -> None:
     run(["ip", "link", "set", BRIDGE, "up"])
     # Docker and firewalls set the policy of FORWARD to DROP; pods have to get through.
     for direction in ("-i", "-o"):
-        rule = [direction, BRIDGE, "-m", "comment", "--comment", _COMMENT, "-j", "ACCEPT"]
-        if not succeeds(["iptables", "-w", "-C", "FORWARD", *rule]):
-            run(["iptables", "-w", "-I", "FORWARD", *rule])
+        _have_rule("filter", "FORWARD", [direction, BRIDGE], ["ACCEPT"])
+    for direction in ("-s", "-d"):
+        _have_rule("mangle", "POSTROUTING", [direction, POD_RANGE, *_NEW, *_NOT_OF_ROOT], _JUDGE)
+    _have_rule("mangle", "INPUT", ["-s", POD_RANGE, *_NEW], _JUDGE)
+
+
+def _have_rule(table: str, chain: str, matches: list[str], target: list[str]) -> None:
+    rule = [*matches, "-m", "comment", "--comment", _COMMENT, "-j", *target]
+    if not succeeds(["iptables", "-w", "-t", table, "-C", chain, *rule]):
+        run(["iptables", "-w", "-t", table, "-I", chain, *rule])
 
 
 def exists() -> bool:
@@ -177,11 +192,13 @@ def _target(rule: str) -> str:
 
 
 def remove(*, with_kubernetes: bool) -> None:
-    """Remove bridge, network namespaces, chains and CNI's records of our pods.
+    """Remove bridge, network namespaces, chains, tables and CNI's records of our pods.
 
     Args:
-        with_kubernetes: See `chains_removed`.
+        with_kubernetes: See `chains_removed`; its agent for NetworkPolicies is counted in.
     """
+    if with_kubernetes and _has_policy_table():
+        run(["nft", "delete", "table", *_POLICY_TABLE])
     for program, table in _saved_tables():
         saved = run([f"{program}-save", "-t", table])
         script = chains_removed(saved, with_kubernetes=with_kubernetes)
@@ -194,6 +211,10 @@ def remove(*, with_kubernetes: bool) -> None:
         record.unlink(missing_ok=True)
     for device in _devices():
         succeeds(["ip", "link", "delete", device])
+
+
+def _has_policy_table() -> bool:
+    return succeeds(["nft", "list", "table", *_POLICY_TABLE])
 
 
 def _saved_tables() -> list[tuple[str, str]]:
@@ -244,6 +265,8 @@ def leftovers(*, with_kubernetes: bool) -> list[str]:
     """
     left = [f"network device {device}" for device in _devices()]
     left += [f"network namespace {namespace}" for namespace in namespaces()]
+    if with_kubernetes and _has_policy_table():
+        left.append(f"nftables table {' '.join(_POLICY_TABLE)}")
     for program, table in _saved_tables():
         saved = run([f"{program}-save", "-t", table])
         script = chains_removed(saved, with_kubernetes=with_kubernetes)

@@ -24,6 +24,7 @@ _PACKAGES = {
     "runc": "runc",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "iptables": "iptables",
+    "nft": "nftables",
     "ip": "iproute2",
     "openssl": "openssl",
     "mount": "mount",

@@ -71,6 +71,10 @@ def _single(name: str, version: str, package: str, version_variable: str = "") -
 
 ETCD = _single("etcd", "3.6.16", "go.etcd.io/etcd/server/v3")
 COREDNS = _single("coredns", "1.14.6", "github.com/coredns/coredns")
+# One program, whose package is the module's folder cmd.
+KUBE_NETWORK_POLICIES = _single(
+    "kube-network-policies", "0.8.0", "sigs.k8s.io/kube-network-policies/cmd"
+)
 TRAEFIK = _single(
     "traefik",
     "3.6.12",
@@ -100,6 +104,15 @@ HELM = _single(
 TOOLS = MappingProxyType(
     {
         tool.name: tool
-        for tool in (ETCD, kubernetes(), COREDNS, TRAEFIK, PROMETHEUS, ENVOY_GATEWAY, HELM)
+        for tool in (
+            ETCD,
+            kubernetes(),
+            COREDNS,
+            KUBE_NETWORK_POLICIES,
+            TRAEFIK,
+            PROMETHEUS,
+            ENVOY_GATEWAY,
+            HELM,
+        )
     }
 )

@@ -2,6 +2,7 @@
 
 from tests.e2e.conftest import (
     MODEL_IMAGE,
+    RESTRICTED,
     LocalCluster,
     client_for,
     small_model,
@@ -19,7 +20,7 @@ SERVE_BUCKET = (
 
 
 def bucket(namespace: str) -> list[Manifest]:
-    """A pod with a bucket `models`, its Service, and the Secret that leads there."""
+    """A pod with a bucket `models`, its Service, the way there, and the Secret that names it."""
     labels = {"app": "bucket"}
     container = {
         "name": "bucket",
@@ -32,17 +33,25 @@ def bucket(namespace: str) -> list[Manifest]:
             "capabilities": {"drop": ["ALL"]},
         },
     }
-    pod_security = {
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
+    # Without it only port 443 is open to pods that fetch.
+    port = {"protocol": "TCP", "port": 9000}
+    way_out = {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/component": "model-server"}},
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [{"podSelector": {"matchLabels": labels}}], "ports": [port]}],
     }
     return [
         {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": "bucket", "namespace": namespace, "labels": labels},
-            "spec": {"securityContext": pod_security, "containers": [container]},
+            "spec": {"securityContext": RESTRICTED, "containers": [container]},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "bucket", "namespace": namespace},
+            "spec": way_out,
         },
         {
             "apiVersion": "v1",

@@ -75,14 +75,15 @@ def test_render__puts_the_chosen_ports_on_loopback_only() -> None:
         port["hostPort"]: port["hostIP"]
         for addon in _ADDONS
         for container in _deployment(addon)["spec"]["template"]["spec"]["containers"]
-        for port in container["ports"]
+        for port in container.get("ports", ())
         if "hostPort" in port
     }
     assert ports == {18080: "127.0.0.1", 19090: "127.0.0.1"}
 
 
 def test_render__has_dns_at_the_address_that_the_kubelet_tells_pods(tmp_path: Path) -> None:
-    [service] = [item for item in _manifest(_ADDONS[0]) if item["kind"] == "Service"]
+    dns = next(addon for addon in _ADDONS if addon.name == "coredns")
+    [service] = [item for item in _manifest(dns) if item["kind"] == "Service"]
     assert service["spec"]["clusterIP"] == DNS_ADDRESS
     assert kubelet_config(Layout(tmp_path))["clusterDNS"] == [DNS_ADDRESS]
 
@@ -121,7 +122,7 @@ def _only(addon: Addon, kind: str) -> dict[str, Any]:
 
 def test_addons__envoy_comes_after_the_envoy_gateway_that_makes_it_and_only_when_chosen() -> None:
     names = [addon.name for addon in _ADDONS]
-    assert names == ["coredns", "traefik", "prometheus"]
+    assert names == ["kube-network-policies", "coredns", "traefik", "prometheus"]
     assert [addon.name for addon in _WITH_ENVOY] == [*names, "envoy-gateway", "envoy"]
 
 

@@ -133,6 +133,7 @@ def test_tools__are_pinned_in_their_go_mod_as_well() -> None:
         # The module of Prometheus 3.13.4 is numbered 0.313.4.
         "prometheus": ("github.com/prometheus/prometheus", "0.313.4"),
         "envoy-gateway": ("github.com/envoyproxy/gateway", "1.9.1"),
+        "kube-network-policies": ("sigs.k8s.io/kube-network-policies", "0.8.0"),
         "helm": ("helm.sh/helm/v3", "3.22.0"),
     }
     assert set(modules) == set(TOOLS)
