@@ -16,7 +16,8 @@ _FILE_ENDINGS = (GGUF, ".safetensors", ".bin")
 _COMMIT = re.compile(r"^[0-9a-f]{7,40}$")
 _AUTHORITY = re.compile(r"^[^/?#]*")
 _BUCKET = re.compile(r"^[A-Za-z0-9][-._A-Za-z0-9]*$")
-_HOST = re.compile(r"^([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9a-fA-F:.]+\])(:[0-9]+)?$")
+_HOST = re.compile(r"^([A-Za-z0-9][-.A-Za-z0-9]*|\[[0-9a-fA-F:.]+\])(:(?P<port>[0-9]+))?$")
+_PORT_MAX = 65535
 _OBJECT_NAME = re.compile(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")
 _OCI_DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
 _WEB_DIGEST = re.compile(r"^sha256=[0-9a-f]{64}$")
@@ -149,8 +150,11 @@ def _web(_: str, rest: str) -> ModelUri:
     address, sharp, digest = rest.partition("#")
     host, _, path = address.partition("/")
     file = path.partition("?")[0].rpartition("/")[2]
-    if not _HOST.match(host) or not file or (sharp and not _WEB_DIGEST.match(digest)):
+    known = _HOST.match(host)
+    if known is None or not file or (sharp and not _WEB_DIGEST.match(digest)):
         raise ModelUriError("must read https://host/file[#sha256=<64 hex digits>]")
+    if known["port"] and not 1 <= int(known["port"]) <= _PORT_MAX:
+        raise ModelUriError(f"must not have a port beyond {_PORT_MAX}, nor port 0")
     if digest and SHARD.match(file):
         raise ModelUriError(
             "must not have a checksum, since it would cover one part of the split file only: leave"

@@ -71,6 +71,8 @@ def test_parse_model_uri__reads(text: str, uri: ModelUri, pinned: bool) -> None:
         pytest.param("https://me:pw@host/m", "must not carry a user", id="password"),
         pytest.param("https://me:pw@host", "must not carry a user", id="password, no file"),
         pytest.param("https://me:pw/x@host/m", "must read https://host/file", id="slash in it"),
+        pytest.param("https://host:99999/m", "must not have a port", id="port too high"),
+        pytest.param("https://host:0/m", "must not have a port", id="port 0"),
         pytest.param("https://host/", "must read https://host/file", id="a folder"),
         pytest.param("s3://me:pw@bucket/m", "must not carry a user", id="password of a bucket"),
         pytest.param("gs://me:pw/x@b/m", "must read gs://bucket/prefix", id="no bucket's name"),
