@@ -117,7 +117,7 @@ def _set_host_port(container: dict[str, Any], port: int | None, address: str) ->
 
 
 class Installer:
-    """Installs manifests, each once per content.
+    """Installs manifests, and knows which it installed last.
 
     Args:
         kubectl: Command words that reach the cluster.
@@ -128,19 +128,12 @@ class Installer:
         self._kubectl = list(kubectl)
         self._record = record
 
-    def apply(self, name: str, manifest: str) -> bool:
-        """Apply a manifest server-side unless the same was applied before.
-
-        Returns:
-            Whether it was applied.
-        """
-        if self.is_current(name, manifest):
-            return False
+    def apply(self, name: str, manifest: str) -> None:
+        """Apply a manifest server-side, and remember it."""
         flags = ["apply", "--server-side", "--force-conflicts", f"--field-manager={_FIELD_MANAGER}"]
         run([*self._kubectl, *flags, "-f", "-"], stdin=manifest, timeout_seconds=120)
         applied = {**self._applied(), name: _digest(manifest)}
         write_whole(self._record, json.dumps(applied, indent=1) + "\n")
-        return True
 
     def is_current(self, name: str, manifest: str) -> bool:
         """Tell whether this very manifest was the last that was applied by this name."""

@@ -137,9 +137,10 @@ class Operator:
         )
         keeper = WatchKeeper(partial(self._watches, queue), self._cluster.serves, self._pulse)
         feeders = _tasks({"watch": keeper.keep(), "resync": self._resync(queue)})
+        needs, pass_log = self._needs(), PassLog(self._telemetry)
         workers = _tasks(
             {
-                f"worker-{number}": work(queue, self._needs(), PassLog(self._telemetry))
+                f"worker-{number}": work(queue, needs, pass_log)
                 for number in range(self._settings.workers)
             }
         )

@@ -1,6 +1,5 @@
 """Who reaches a model server, and whom it reaches: what its NetworkPolicy says, enforced."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -131,7 +130,7 @@ def test_network__a_policy_of_your_own_opens_what_ours_does_not(
         },
     }
 
-    cluster.kubectl.run("apply", "-f", "-", stdin=json.dumps(policy))
+    cluster.kubectl.apply(policy)
 
     wait_until(lambda: connects(cluster, stranger, address, 8080), "the stranger is let in", 30)
     cluster.kubectl.run("delete", "networkpolicy", "let-the-stranger-in", "-n", namespace)

@@ -15,6 +15,7 @@ import kopf
 from rocksteady import conventions
 from rocksteady.ports import Key
 from rocksteady.resources.kinds import LLM_DEPLOYMENT, Kind
+from rocksteady.resources.owned import controller_of
 
 SERVER_TIMEOUT_SECONDS: Final = 240
 """How long the API server keeps one watch open: its reconnection is the watch's heartbeat."""
@@ -48,12 +49,11 @@ def owner_key(body: Any) -> Key | None:
     the label tells.
     """
     metadata = body["metadata"]
-    controllers = [one for one in metadata.get("ownerReferences", ()) if one.get("controller")]
-    for reference in controllers:
-        if reference["kind"] == conventions.KIND:
-            return Key(metadata["namespace"], reference["name"])
+    controller = controller_of(body)
+    if controller is not None and controller["kind"] == conventions.KIND:
+        return Key(metadata["namespace"], controller["name"])
     name = metadata.get("labels", {}).get(conventions.LABEL_LLMDEPLOYMENT)
-    orphaned = not controllers or body["kind"] == "Pod"
+    orphaned = controller is None or body["kind"] == "Pod"
     return Key(metadata["namespace"], name) if name and orphaned else None
 
 

@@ -14,6 +14,7 @@ from rocksteady.reconcile.snapshot import Snapshot, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.drift import differs, has_foreign_entries, lacks
 from rocksteady.resources.kinds import kind_of
+from rocksteady.resources.owned import controller_of
 from rocksteady.rollout.observation import Finding
 from rocksteady.rollout.plan import Plan
 
@@ -135,9 +136,9 @@ async def _taken(snapshot: Snapshot, manifest: Manifest, cluster: Cluster) -> Fi
 def _is_left_behind(snapshot: Snapshot, found: Manifest) -> bool:
     """True when an LLMDeployment of this name is the controller, or we made it and nobody is."""
     metadata, name = found["metadata"], snapshot.owner.name
-    controllers = [one for one in metadata.get("ownerReferences", ()) if one.get("controller")]
-    if controllers:
-        return (controllers[0]["kind"], controllers[0]["name"]) == (conventions.KIND, name)
+    controller = controller_of(found)
+    if controller is not None:
+        return (controller["kind"], controller["name"]) == (conventions.KIND, name)
     labelled = (metadata.get("labels") or {}).get(conventions.LABEL_LLMDEPLOYMENT) == name
     return labelled and conventions.ANNOTATION_APPLIED in (metadata.get("annotations") or {})
 

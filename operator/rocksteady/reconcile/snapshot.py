@@ -11,7 +11,7 @@ from rocksteady import conventions
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 from rocksteady.ports import Manifest
 from rocksteady.resources.kinds import Kind
-from rocksteady.resources.owned import Owner
+from rocksteady.resources.owned import Owner, controller_of
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.revisions import FrozenText
 
@@ -51,8 +51,8 @@ def revision_of(manifest: Manifest) -> str | None:
 
 def is_owned(owner: Owner, manifest: Manifest) -> bool:
     """True when this very LLMDeployment is the controller; anyone can write labels."""
-    references = manifest["metadata"].get("ownerReferences", ())
-    return any(ref["uid"] == owner.uid and ref.get("controller") for ref in references)
+    controller = controller_of(manifest)
+    return controller is not None and controller["uid"] == owner.uid
 
 
 @dataclass(frozen=True)

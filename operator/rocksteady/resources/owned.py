@@ -2,13 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rocksteady import conventions
 from rocksteady.resources.kinds import Kind
 from rocksteady.resources.labels import owned_labels
+
+
+def controller_of(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The owner reference of an object's controller, of which there is at most one; None: none."""
+    references: Sequence[Mapping[str, Any]] = manifest["metadata"].get("ownerReferences", ())
+    return next((reference for reference in references if reference.get("controller")), None)
 
 
 @dataclass(frozen=True)
