@@ -10,8 +10,11 @@ reason. Exceptions are for what interrupts a reconcile:
     │   ├── NotServed          404: the API server does not serve the kind, or not yet
     │   ├── Forbidden          403: a permission is missing, or admission or a quota refuses
     │   └── Invalid            400, 422: the API server rejects what we sent
+    ├── MetricsError           a source of metrics refused, or did not answer as one does
     └── NotLeader              the Lease is not ours: no write may start
 """
+
+from enum import StrEnum
 
 
 class RocksteadyError(Exception):
@@ -55,3 +58,50 @@ class Invalid(ClusterError):  # noqa: N818 - named as Kubernetes names it
 
 class NotLeader(RocksteadyError):  # noqa: N818 - a state, not a fault
     """The Lease is not ours, so no write may start."""
+
+
+class MetricsReason(StrEnum):
+    """Why a source of metrics could not be read; fit for conditions."""
+
+    UNREACHABLE = "PrometheusUnreachable"
+    """No connection, or no name, or no trust."""
+    TIMEOUT = "PrometheusTimeout"
+    """No answer in time."""
+    REFUSED = "PrometheusRefused"
+    """401 or 403."""
+    NOT_FOUND = "PrometheusNotFound"
+    """404: the URL is of something else."""
+    NOT_PROMETHEUS = "NotPrometheus"
+    """The answer is none of Prometheus: HTML, a redirect to a login."""
+    PARTIAL = "PrometheusPartial"
+    """The answer comes with warnings: parts may be missing."""
+    FAILED = "PrometheusError"
+    """Prometheus says that it failed."""
+    QUERY_INVALID = "QueryInvalid"
+    """Prometheus does not understand a query, or it does not give one number."""
+    CLOCK_SKEW = "ClockSkew"
+    """Its clock and ours differ."""
+    CREDENTIALS = "CredentialsUnreadable"
+    """A token, password, certificate or key cannot be read from its file."""
+    SOURCE_UNKNOWN = "SourceUnknown"
+    """The configuration has no source of that name."""
+    CUSTOM_QUERIES_OFF = "CustomQueriesOff"
+    """The source takes no queries of users."""
+    CIRCUIT_OPEN = "CircuitOpen"
+    """It failed so often that it is left alone for a while."""
+    EXPOSITION_UNREADABLE = "ExpositionUnreadable"
+    """Metrics that are read directly did not come, or not as text."""
+
+
+class MetricsError(RocksteadyError):
+    """A source of metrics refused, or did not answer as one does.
+
+    Attributes:
+        reason: For conditions.
+        message: What happened and what to do, a sentence.
+    """
+
+    def __init__(self, reason: MetricsReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
