@@ -11,26 +11,30 @@ import click
 import yaml
 
 from rocksteady import conventions
-from rocksteady.api.crd import build_crd
+from rocksteady.api.crd import build_crds
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-CRD_FILE = REPOSITORY / "crds" / f"{conventions.GROUP}_{conventions.PLURAL}.yaml"
-CHART_FILE = REPOSITORY / "charts" / "rocksteady" / "crds" / CRD_FILE.name
+FOLDERS = (REPOSITORY / "crds", REPOSITORY / "charts" / "rocksteady" / "crds")
+"""Where each CRD is written, the same in both."""
 _HEADER = "# Made by hack/gen_crds.py from operator/rocksteady/api: change it there.\n"
 
 
-def render_crd() -> str:
-    """The CRD as the YAML text of its file."""
-    return _HEADER + yaml.safe_dump(build_crd(), sort_keys=False, width=100, allow_unicode=True)
+def render_crds() -> dict[str, str]:
+    """The CRDs as YAML text by the name of their file."""
+    return {
+        f"{conventions.GROUP}_{plural}.yaml": _HEADER
+        + yaml.safe_dump(crd, sort_keys=False, width=100, allow_unicode=True)
+        for plural, crd in build_crds().items()
+    }
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when a file is not current.")
 def main(*, check: bool) -> None:
-    """Write the CRD and its copy, or check them."""
-    text = render_crd()
-    stale = [file for file in (CRD_FILE, CHART_FILE) if not _says(file, text)]
-    for file in stale:
+    """Write the CRDs and their copies, or check them."""
+    texts = {folder / name: text for folder in FOLDERS for name, text in render_crds().items()}
+    stale = {file: text for file, text in texts.items() if not _says(file, text)}
+    for file, text in stale.items():
         if check:
             name = file.relative_to(REPOSITORY)
             print(f"{name} is not what the API models say: run make generate", file=sys.stderr)

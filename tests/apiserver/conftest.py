@@ -13,7 +13,7 @@ import pytest
 import yaml
 from kubernetes import client, config
 
-from hack.gen_crds import CRD_FILE
+from hack.gen_crds import render_crds
 from hack.local_cluster.control_plane import api_server
 from hack.local_cluster.tools import KUBERNETES_VERSION
 
@@ -101,10 +101,11 @@ def server(
     version: str = request.param
     with api_server(version, tmp_path_factory.mktemp("apiserver")) as kubeconfig:
         running = ApiServer(kubeconfig, version)
-        crd = yaml.safe_load(CRD_FILE.read_text(encoding="utf-8"))
-        created = running.request("POST", CRDS, crd, fieldValidation="Strict")
-        assert created.code == 201, created.message
-        _wait_established(running, crd["metadata"]["name"])
+        for text in render_crds().values():
+            crd = yaml.safe_load(text)
+            created = running.request("POST", CRDS, crd, fieldValidation="Strict")
+            assert created.code == 201, created.message
+            _wait_established(running, crd["metadata"]["name"])
         yield running
 
 

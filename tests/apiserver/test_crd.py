@@ -338,6 +338,8 @@ def test_table__shows_what_a_person_looks_for(api: ApiServer) -> None:
         "Ready": "True",
         "Ready-Replicas": 2,
         "Revision": "0123456789",
+        "Canary": None,
+        "Weight": None,
         "Engine": "vllm",
         "Model": "smollm2",
         "URI": "hf://HuggingFaceTB/SmolLM2-135M-Instruct@7e27bd9",

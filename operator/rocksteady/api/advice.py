@@ -23,9 +23,6 @@ _HOW_TO_PIN: Final = {
 _SPLIT: Final = "a checksum covers one part only, so name one file, or use hf://...@<commit>"
 
 _NOT_ACTED_ON: Final = {
-    "metrics_source": "metricsSource",
-    "slos": "slos",
-    "rollout": "rollout",
     "evaluations": "evaluations",
     "guard": "guard",
 }

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinition, made of the pydantic models.
+"""The CustomResourceDefinitions, made of the pydantic models.
 
 Pure. `hack/gen_crds.py` writes what this returns to `crds/`. A structural schema is a subset of
 JSON Schema: no references, no unions except integer-or-string, a type at every level.
@@ -7,12 +7,14 @@ Source: the rules are those of https://kubernetes.io/docs/tasks/extend-kubernete
 custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.api.v1alpha1.llmrollout import LLMRollout
+from rocksteady.api.v1alpha1.schema import ApiModel
 
 Schema = dict[str, Any]
 
@@ -57,23 +59,64 @@ _ENVELOPE: Final[Mapping[str, Schema]] = {
 
 def build_crd() -> dict[str, Any]:
     """The CustomResourceDefinition of LLMDeployment, ready to be written as YAML."""
+    names = {
+        "kind": conventions.KIND,
+        "plural": conventions.PLURAL,
+        "shortNames": [conventions.SHORT_NAME],
+        "singular": conventions.SINGULAR,
+    }
+    scale = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    return _definition(
+        names, llmdeployment_schema(), {"status": {}, "scale": scale}, _DEPLOYMENT_COLUMNS
+    )
+
+
+def build_rollout_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of LLMRollout, ready to be written as YAML."""
+    names = {
+        "kind": conventions.ROLLOUT_KIND,
+        "plural": conventions.ROLLOUT_PLURAL,
+        "shortNames": [conventions.ROLLOUT_SHORT_NAME],
+        "singular": conventions.ROLLOUT_SINGULAR,
+    }
+    return _definition(names, llmrollout_schema(), {"status": {}}, _ROLLOUT_COLUMNS)
+
+
+def build_crds() -> dict[str, dict[str, Any]]:
+    """Every CustomResourceDefinition by the plural of its kind."""
+    crds = (build_crd(), build_rollout_crd())
+    return {crd["spec"]["names"]["plural"]: crd for crd in crds}
+
+
+def _definition(
+    names: Mapping[str, Any], schema: Schema, subresources: Schema, columns: Sequence[Schema]
+) -> dict[str, Any]:
+    version = {
+        "name": conventions.VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": _without_ours(schema)},
+        "subresources": subresources,
+        "additionalPrinterColumns": list(columns),
+    }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{conventions.PLURAL}.{conventions.GROUP}"},
+        "metadata": {"name": f"{names['plural']}.{conventions.GROUP}"},
         "spec": {
             "group": conventions.GROUP,
+            # Not `all`: `kubectl delete all --all` must not take models out of production.
             "names": {
-                # Not `all`: `kubectl delete all --all` must not take models out of production.
                 "categories": ["rocksteady"],
-                "kind": conventions.KIND,
-                "listKind": f"{conventions.KIND}List",
-                "plural": conventions.PLURAL,
-                "shortNames": [conventions.SHORT_NAME],
-                "singular": conventions.SINGULAR,
+                "listKind": f"{names['kind']}List",
+                **names,
             },
             "scope": "Namespaced",
-            "versions": [_version()],
+            "versions": [version],
         },
     }
 
@@ -84,7 +127,17 @@ def llmdeployment_schema() -> Schema:
 
     One object for all callers, which must not change it.
     """
-    schema = structural_schema(LLMDeployment.model_json_schema(by_alias=True))
+    return _object_schema(LLMDeployment)
+
+
+@cache
+def llmrollout_schema() -> Schema:
+    """The structural schema of an LLMRollout; see `llmdeployment_schema`."""
+    return _object_schema(LLMRollout)
+
+
+def _object_schema(model: type[ApiModel]) -> Schema:
+    schema = structural_schema(model.model_json_schema(by_alias=True))
     parts = {name: accept_emptied(part) for name, part in schema["properties"].items()}
     return {**schema, "properties": {**_ENVELOPE, **parts}}
 
@@ -131,44 +184,36 @@ def _may_be_emptied(name: str, field: Schema, parent: Schema) -> bool:
     return optional and field.get("type") == "object" and "required" not in field
 
 
-def _version() -> dict[str, Any]:
-    return {
-        "name": conventions.VERSION,
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": _without_ours(llmdeployment_schema())},
-        "subresources": {
-            "status": {},
-            "scale": {
-                "specReplicasPath": ".spec.replicas",
-                "statusReplicasPath": ".status.replicas",
-                "labelSelectorPath": ".status.selector",
-            },
-        },
-        "additionalPrinterColumns": [
-            _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
-            # Not "Replicas", which everywhere else are those that exist or are wanted.
-            _column(
-                "Ready-Replicas",
-                ".status.readyReplicas",
-                "integer",
-                "Model servers that are ready.",
-            ),
-            _column("Revision", ".status.revisions.stable.hash", "string", "Serves the users."),
-            _column("Engine", ".spec.engine.type"),
-            _column("Model", ".spec.model.name"),
-            _column("Age", ".metadata.creationTimestamp", "date"),
-            {**_column("URI", ".spec.model.uri"), "priority": 1},
-            {**_column("Message", '.status.conditions[?(@.type=="Ready")].message'), "priority": 1},
-        ],
-    }
-
-
 def _column(
     name: str, path: str, value_type: str = "string", description: str = ""
 ) -> dict[str, Any]:
     column = {"name": name, "type": value_type, "jsonPath": path}
     return {**column, "description": description} if description else column
+
+
+_DEPLOYMENT_COLUMNS: Final = (
+    _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+    # Not "Replicas", which everywhere else are those that exist or are wanted.
+    _column("Ready-Replicas", ".status.readyReplicas", "integer", "Model servers that are ready."),
+    _column("Revision", ".status.revisions.stable.hash", "string", "Serves the users."),
+    _column("Canary", ".status.revisions.canary.hash", "string", "Is to take over."),
+    _column("Weight", ".status.revisions.canary.weightPercent", "integer", "The canary's."),
+    _column("Engine", ".spec.engine.type"),
+    _column("Model", ".spec.model.name"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+    {**_column("URI", ".spec.model.uri"), "priority": 1},
+    {**_column("Message", '.status.conditions[?(@.type=="Ready")].message'), "priority": 1},
+)
+_ROLLOUT_COLUMNS: Final = (
+    _column("Deployment", ".spec.deployment"),
+    _column("From", ".spec.stable.hash"),
+    _column("To", ".spec.canary.hash"),
+    _column("Phase", ".status.phase"),
+    _column("Weight", ".status.weightPercent", "integer", "The canary's."),
+    _column("Outcome", ".status.outcome"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+    {**_column("Reason", ".status.outcomeReason"), "priority": 1},
+)
 
 
 def _without_ours(schema: Any) -> Any:

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from rocksteady import conventions
 from rocksteady.api import envelope
-from rocksteady.api.crd import llmdeployment_schema
+from rocksteady.api.crd import llmdeployment_schema, llmrollout_schema
 from rocksteady.api.fields import FieldError
 from rocksteady.api.messages import explain
 from rocksteady.api.shape import find_unknown_fields, without_nulls
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.api.v1alpha1.llmrollout import LLMRollout
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 
 
@@ -68,6 +69,19 @@ def read_status(manifest: Mapping[str, Any]) -> LLMDeploymentStatus:
         return LLMDeploymentStatus.model_validate(written.get("status", {}))
     except ValidationError:
         return LLMDeploymentStatus()
+
+
+def read_rollout(manifest: Mapping[str, Any]) -> LLMRollout | None:
+    """An LLMRollout; None when it cannot be read, as one that a later operator wrote.
+
+    Args:
+        manifest: The whole object, as the API server returned it.
+    """
+    parts = {"spec": manifest.get("spec"), "status": manifest.get("status")}
+    try:
+        return LLMRollout.model_validate(without_nulls(parts, llmrollout_schema()))
+    except ValidationError:
+        return None
 
 
 def is_ours(manifest: Mapping[str, Any]) -> bool:

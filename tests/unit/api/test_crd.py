@@ -7,11 +7,12 @@ import pytest
 from pydantic import ConfigDict, Field
 
 from hack.gen_api_reference import REFERENCE_FILE, render_reference
-from hack.gen_crds import CHART_FILE, CRD_FILE, render_crd
+from hack.gen_crds import FOLDERS, render_crds
 from rocksteady.api.crd import (
     EXPECTS,
     accept_emptied,
     build_crd,
+    build_rollout_crd,
     llmdeployment_schema,
     structural_schema,
 )
@@ -246,12 +247,18 @@ def _levels(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 
 LEVELS = dict(_levels(build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+ROLLOUT = dict(_levels(build_rollout_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+BOTH = pytest.mark.parametrize(
+    "levels",
+    [pytest.param(LEVELS, id="LLMDeployment"), pytest.param(ROLLOUT, id="LLMRollout")],
+)
 
 
-def test_build_crd__is_free_of_what_a_structural_schema_has_not() -> None:
+@BOTH
+def test_build_crd__is_free_of_what_a_structural_schema_has_not(levels: dict[str, Schema]) -> None:
     foreign = {"$ref", "$defs", "title", "const", "discriminator", "oneOf", EXPECTS}
 
-    for path, schema in LEVELS.items():
+    for path, schema in levels.items():
         assert not foreign & schema.keys(), path
         assert not any(key.startswith("x-crd") for key in schema), path
         assert not {"properties", "additionalProperties"} <= schema.keys(), path
@@ -270,10 +277,11 @@ def test_build_crd__bounds_every_field_of_the_spec() -> None:
     assert unbounded == []
 
 
-def test_build_crd__describes_every_field() -> None:
+@BOTH
+def test_build_crd__describes_every_field(levels: dict[str, Schema]) -> None:
     bare = [
         path
-        for path, schema in LEVELS.items()
+        for path, schema in levels.items()
         if path.startswith((".spec", ".status"))
         and not path.endswith(("[]", "{}"))
         and not schema.get("description")
@@ -282,8 +290,9 @@ def test_build_crd__describes_every_field() -> None:
     assert bare == []
 
 
-def test_build_crd__says_how_each_list_merges() -> None:
-    lists = {path: schema for path, schema in LEVELS.items() if schema.get("type") == "array"}
+@BOTH
+def test_build_crd__says_how_each_list_merges(levels: dict[str, Schema]) -> None:
+    lists = {path: schema for path, schema in levels.items() if schema.get("type") == "array"}
 
     assert lists
     assert [path for path, schema in lists.items() if "x-kubernetes-list-type" not in schema] == []
@@ -312,8 +321,11 @@ def test_llmdeployment_schema__says_in_words_what_each_pattern_asks_for() -> Non
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        pytest.param(CRD_FILE, render_crd(), id="crds"),
-        pytest.param(CHART_FILE, render_crd(), id="the copy in the chart"),
+        *(
+            pytest.param(folder / name, text, id=f"{folder.parent.name}/{folder.name}/{name}")
+            for folder in FOLDERS
+            for name, text in render_crds().items()
+        ),
         pytest.param(REFERENCE_FILE, render_reference(), id="the reference page"),
     ],
 )

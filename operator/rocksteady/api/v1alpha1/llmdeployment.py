@@ -69,7 +69,7 @@ class LLMDeploymentSpec(ApiModel):
     """A partial pod template, merged last over what the operator renders."""
     routing: Routing = Routing()
     metrics_source: DnsLabel | None = None
-    """Name of a metrics source of the operator's configuration. Not acted on yet."""
+    """Name of a metrics source of the operator's configuration; absent: `default`."""
     slos: Slos | None = None
     rollout: Rollout | None = None
     evaluations: Annotated[

@@ -1,7 +1,7 @@
 """What a change must prove and what is watched afterwards: SLOs, rollout, evaluations, guard.
 
-Nothing here is acted on yet: the fields are checked and kept, a changed revision rolls out as soon
-as it is ready.
+With `slos` or `rollout` a changed revision becomes a canary. Without them it takes over as soon as
+it is ready: there is nothing to judge it by. Evaluations and guard are not acted on yet.
 """
 
 from enum import StrEnum
@@ -37,7 +37,7 @@ class LatencyObjective(ApiModel):
 
 
 class Slos(ApiModel):
-    """Service level objectives. Not acted on yet."""
+    """Service level objectives: what a canary is judged by."""
 
     model_config = ConfigDict(json_schema_extra=crd(stored_defaults=False))
 
@@ -106,20 +106,21 @@ class MetricGate(ApiModel):
     name: DnsLabel
     """What the gate is called in decisions and messages."""
     query: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
-    """PromQL that gives one number."""
+    """PromQL that gives one number; `{{namespace}}`, `{{deployment}}`, `{{revision}}`,
+    `{{stable}}` and `{{window}}` are filled in. Needs a metrics source with customQueries."""
     min_value: DecimalString | None = None
     """Least value that passes."""
     max_value: DecimalString | None = None
     """Greatest value that passes."""
     tolerance_percent: DecimalPercent | None = None
     """How much worse than stable the canary may be."""
-    min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 1
-    """How many values are needed for a verdict."""
+    min_samples: Annotated[int, Field(ge=1, le=60)] = 1
+    """How many values, one at the end of each tick, must agree for a verdict."""
     action: GateAction = GateAction.GATE
 
 
 class Rollout(ApiModel):
-    """How a changed revision earns its traffic. Not acted on yet."""
+    """How a changed revision earns its traffic."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -148,6 +149,9 @@ class Rollout(ApiModel):
     """How long each step lasts at least."""
     min_step_requests: Annotated[int, Field(ge=0, le=10_000_000)] = 150
     """How many requests the canary must have answered before a step ends."""
+    min_canary_replicas: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Least canary pods, never more than `replicas`: with one, a single pod's trouble looks like
+    the revision's. Without a gateway, and with capacity ResourceAware, it counts as 1."""
     capacity: Capacity = Capacity.AVAILABILITY
     approval: Approval = Approval.NONE
     metrics: Annotated[
