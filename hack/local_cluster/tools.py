@@ -100,6 +100,8 @@ HELM = _single(
     "helm.sh/helm/v3/cmd/helm",
     "helm.sh/helm/v3/internal/version.version",
 )
+# Sends tests' requests at a constant rate.
+VEGETA = _single("vegeta", "12.13.0", "github.com/tsenart/vegeta/v12", "main.Version")
 
 TOOLS = MappingProxyType(
     {
@@ -113,6 +115,7 @@ TOOLS = MappingProxyType(
             PROMETHEUS,
             ENVOY_GATEWAY,
             HELM,
+            VEGETA,
         )
     }
 )

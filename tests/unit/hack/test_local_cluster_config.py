@@ -135,6 +135,7 @@ def test_tools__are_pinned_in_their_go_mod_as_well() -> None:
         "envoy-gateway": ("github.com/envoyproxy/gateway", "1.9.1"),
         "kube-network-policies": ("sigs.k8s.io/kube-network-policies", "0.8.0"),
         "helm": ("helm.sh/helm/v3", "3.22.0"),
+        "vegeta": ("github.com/tsenart/vegeta/v12", "12.13.0"),
     }
     assert set(modules) == set(TOOLS)
     for name, (module, version) in modules.items():

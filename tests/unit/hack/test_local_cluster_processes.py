@@ -182,7 +182,7 @@ def test_unrecorded__finds_what_was_started_but_never_written_down(
     (tmp_path / "records" / "sleeper.json").unlink()
     assert processes.unrecorded() == {record.pid: record.start_ticks}
     terminate(processes.unrecorded(), grace_seconds=5)
-    os.waitpid(record.pid, os.WNOHANG)
+    os.waitpid(record.pid, 0)
     assert processes.unrecorded() == {}
 
 

@@ -96,6 +96,7 @@ def test_test__starts_cluster_and_operator_for_the_cluster_tier(checkout: Path) 
     assert _calls(checkout) == [
         "python -m hack.local_cluster up",
         "operator-up.sh ",
+        "python -m hack.local_cluster build vegeta",
         "pytest -m (cluster) and not extended",
         "asked for cluster",
     ]
