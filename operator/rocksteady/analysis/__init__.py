@@ -1,0 +1,1 @@
+"""How a canary is judged: pure statistics on counted requests. No I/O, no clock, no log."""
