@@ -9,7 +9,8 @@ from rocksteady import conventions
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.ports import Key, Manifest
 from rocksteady.resources.labels import owned_labels
-from rocksteady.rollout.observation import Finding, Observation, RevisionRecord, Workload
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.observation import Observation, RevisionRecord, Workload
 
 NAMESPACE = "demo"
 NAME = "chat"

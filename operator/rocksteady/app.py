@@ -2,11 +2,12 @@
 
     main thread, one event loop                       watch thread, Kopf's event loop
     probes | Lease | queue + workers | resync   <---- keys ---- on.event
+                     fast lane
 
-Queue, workers and watches live for as long as the Lease is ours; when it is lost, because the API
-server was away for example, they end and the process waits to get it again. Watches that keep dying
-or a broken worker end the process: Kubernetes starts it again, and everything is derived from the
-cluster anew.
+Queue, workers, fast lane and watches live for as long as the Lease is ours; when it is lost,
+because the API server was away for example, they end and the process waits to get it again. Watches
+that keep dying or a broken worker end the process: Kubernetes starts it again, and everything is
+derived from the cluster anew.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping,
 from functools import partial
 from typing import Any, Final
 
+import aiohttp
 import kopf
 import structlog
 from kubernetes.aio import client
@@ -25,16 +27,20 @@ from rocksteady import errors
 from rocksteady.adapters import endpoint
 from rocksteady.adapters.clock import SystemClock
 from rocksteady.adapters.events import EventRecorder
+from rocksteady.adapters.exposition import Expositions
 from rocksteady.adapters.kubernetes import KubernetesCluster
 from rocksteady.adapters.lease import Elector
 from rocksteady.adapters.probes import ProbeServer
+from rocksteady.adapters.prometheus import PrometheusSources
 from rocksteady.adapters.telemetry import Telemetry
 from rocksteady.handlers.keeper import WatchKeeper
 from rocksteady.handlers.session import Endpoint, Pulse, open_session
 from rocksteady.handlers.watch import SERVER_TIMEOUT_SECONDS, WatchThread
 from rocksteady.ports import Key
+from rocksteady.reconcile.fast_lane import FastLane
 from rocksteady.reconcile.queue import WorkQueue
 from rocksteady.reconcile.reconciler import Dependencies, Outcome
+from rocksteady.reconcile.signals import SignalGatherer
 from rocksteady.reconcile.workers import resync, work
 from rocksteady.resources.kinds import Kind
 from rocksteady.settings import Settings
@@ -100,6 +106,8 @@ class Operator:
         self._cluster = KubernetesCluster(
             api, may_write=self._elector.check, on_request=self._telemetry.request
         )
+        self._metrics = PrometheusSources(settings.sources, self._clock)
+        self._session = aiohttp.ClientSession()
         self._pulse = Pulse(self._clock, self._telemetry.watch_connected)
         self._probes = ProbeServer(
             self._telemetry.registry, self._wrong, self._unready, settings.probe_port
@@ -119,6 +127,8 @@ class Operator:
             return 0
         finally:
             heartbeat.cancel()
+            await self._metrics.close()
+            await self._session.close()
             await self._elector.release()
             await self._probes.stop()
             _log.info("stopped")
@@ -136,14 +146,17 @@ class Operator:
             jitter=lambda: 1 + random.uniform(-JITTER, JITTER),  # noqa: S311
         )
         keeper = WatchKeeper(partial(self._watches, queue), self._cluster.serves, self._pulse)
-        feeders = _tasks({"watch": keeper.keep(), "resync": self._resync(queue)})
-        needs, pass_log = self._needs(), PassLog(self._telemetry)
-        workers = _tasks(
-            {
-                f"worker-{number}": work(queue, needs, pass_log)
-                for number in range(self._settings.workers)
-            }
+        lane = self._fast_lane(queue)
+        feeders = _tasks(
+            {"watch": keeper.keep(), "resync": self._resync(queue), "fast-lane": lane.run()}
         )
+        needs, pass_log = self._needs(lane), PassLog(self._telemetry)
+        jobs = {
+            f"worker-{number}": work(queue, needs, pass_log)
+            for number in range(self._settings.workers)
+        }
+        urgent = work(queue, needs, pass_log, first_only=True)
+        workers = _tasks({**jobs, "worker-urgent": urgent})
         lease = asyncio.create_task(self._keep_lease(), name="lease")
         try:
             return await self._first_end({*feeders, *workers, lease})
@@ -155,13 +168,31 @@ class Operator:
             await asyncio.wait(workers, timeout=DRAIN_SECONDS)
             await _end({*workers, lease})
 
-    def _needs(self) -> Dependencies:
+    def _fast_lane(self, queue: WorkQueue) -> FastLane:
+        return FastLane(
+            self._cluster,
+            Expositions(self._session),
+            self._settings.sources,
+            urge=queue.add_first,
+            observer=self._telemetry.rollouts,
+            clock=self._clock,
+            monotonic=self._loop.time,
+        )
+
+    def _needs(self, lane: FastLane) -> Dependencies:
         return Dependencies(
             cluster=self._cluster,
             recorder=EventRecorder(self._cluster, self._clock),
             clock=self._clock,
             observer=self._telemetry,
             settings=self._settings,
+            signals=SignalGatherer(
+                self._metrics,
+                self._settings.sources,
+                self._settings.tick_seconds,
+                self._settings.blind_limit_seconds,
+            ),
+            lane=lane,
         )
 
     def _resync(self, queue: WorkQueue) -> Coroutine[Any, Any, None]:

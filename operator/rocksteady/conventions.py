@@ -13,6 +13,11 @@ PLURAL: Final = "llmdeployments"
 SINGULAR: Final = "llmdeployment"
 SHORT_NAME: Final = "llmdep"
 
+ROLLOUT_KIND: Final = "LLMRollout"
+ROLLOUT_PLURAL: Final = "llmrollouts"
+ROLLOUT_SINGULAR: Final = "llmrollout"
+ROLLOUT_SHORT_NAME: Final = "llmro"
+
 FIELD_MANAGER: Final = "rocksteady"
 """Field manager of everything the operator applies; one for all, so that nothing has two owners."""
 
@@ -39,6 +44,14 @@ MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 """On owned objects: hash of the manifest that was applied; the same hash again costs no write."""
 
+# Annotations that a person sets on an LLMDeployment; the operator never takes them away.
+ANNOTATION_PROMOTE: Final = f"{GROUP}/promote"
+ANNOTATION_ABORT: Final = f"{GROUP}/abort"
+ANNOTATION_RETRY: Final = f"{GROUP}/retry"
+ANNOTATION_RELEASE: Final = f"{GROUP}/release"
+ANNOTATION_PAUSE: Final = f"{GROUP}/pause"
+ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
+
 MODEL_SERVER_CONTAINER: Final = "model-server"
 MODEL_SERVER_PORT_NAME: Final = "http"
 SERVICE_PORT: Final = 80
@@ -48,3 +61,6 @@ SERVICE_PORT: Final = 80
 READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
+METRICS_AVAILABLE: Final = "MetricsAvailable"
+TRAFFIC_SPLIT_VERIFIED: Final = "TrafficSplitVerified"
+ROLLED_BACK: Final = "RolledBack"

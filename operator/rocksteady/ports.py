@@ -9,7 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from rocksteady.queries.samples import Sample, Series
+from rocksteady.queries.selectors import Selector
 from rocksteady.resources.kinds import Kind
+from rocksteady.rollout.course import Course
 
 Manifest = dict[str, Any]
 
@@ -120,6 +123,53 @@ class Clock(Protocol):
         """Wall-clock time in UTC, for records."""
 
 
+class MetricsReader(Protocol):
+    """Reads sources of metrics, by their names in the configuration.
+
+    Each call raises MetricsError when the source refuses or does not answer as Prometheus does.
+    """
+
+    async def series(
+        self,
+        source: str,
+        selectors: Sequence[Selector],
+        start_seconds: float,
+        end_seconds: float,
+    ) -> tuple[Series, ...]:
+        """Series with their raw samples after the start, up to the end; none when none match.
+
+        Calls at the same time may share a query.
+
+        Args:
+            source: Its name.
+            selectors: Which series; each of them once, however many selectors match it.
+            start_seconds: Unix time.
+            end_seconds: Unix time.
+        """
+
+    async def value(self, source: str, query: str, at_seconds: float) -> float | None:
+        """The one number that a query of a user gives; None: it gives nothing, or no number.
+
+        Args:
+            source: Its name; it must allow such queries.
+            query: PromQL that gives a scalar, or a vector of one.
+            at_seconds: Unix time.
+        """
+
+
+class ExpositionReader(Protocol):
+    """Reads metrics where they are made."""
+
+    async def samples(
+        self, address: str, port: int, path: str, names: Sequence[str]
+    ) -> tuple[Sample, ...]:
+        """What `http://address:port/path` shows of these metrics now.
+
+        Raises:
+            MetricsError: It does not answer in a second, or not with metrics.
+        """
+
+
 class ReconcileObserver(Protocol):
     """Hears how each reconcile of a key went, for metrics."""
 
@@ -128,6 +178,9 @@ class ReconcileObserver(Protocol):
 
     def conditions(self, key: Key, conditions: Mapping[str, str]) -> None:
         """Condition statuses by type, as reported now."""
+
+    def decided(self, key: Key, course: Course, now: datetime) -> None:
+        """What became of the attempt that runs, and what its signals say."""
 
     def forgotten(self, key: Key) -> None:
         """The object is gone: its series go too."""

@@ -1,7 +1,9 @@
 """How one operator process is set up. The command line and the environment fill it in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from rocksteady.metrics_sources import MetricsSources
 
 DEFAULT_FETCH_IMAGE: Final = "rocksteady/rocksteady:latest"
 
@@ -21,6 +23,10 @@ class Settings:
         lease_name: Name of the leader's Lease.
         identity: Who we are in the Lease.
         probe_port: Port of /healthz, /readyz and /metrics.
+        tick_seconds: Length of the ticks in which requests are counted, never below the scrape
+            interval of the source.
+        blind_limit_seconds: How long a canary may have requests while nothing is seen of it.
+        sources: Where metrics are read.
     """
 
     fetch_image: str = DEFAULT_FETCH_IMAGE
@@ -32,3 +38,6 @@ class Settings:
     lease_name: str = "rocksteady-leader"
     identity: str = "rocksteady"
     probe_port: int = 8081
+    tick_seconds: int = 15
+    blind_limit_seconds: int = 900
+    sources: MetricsSources = field(default_factory=MetricsSources)

@@ -319,4 +319,18 @@ INVALID: Final = (
             {"spec.podTemplate": {"spec": {"containers": [{"name": "modelserver"}]}}},
             "spec.podTemplate.spec.containers",
             "the container of the engine is named 'model-server'", None),
+    # Objectives that nobody counts.
+    Invalid("availability of an engine without counters and without a gateway",
+            {"spec.engine": {"type": "llamacpp", "image": f"llama@{DIGEST}"},
+             "spec.model.uri": "hf://org/name/model.gguf@7e27bd9",
+             "spec.slos": {"availability": {"objectivePercent": "99.5"}}},
+            "spec.slos.availability", "llama.cpp counts no requests; send them through", None),
+    Invalid("an objective on tokens where the engine counts none",
+            {"spec.engine": {"type": "custom", "image": f"me/server@{DIGEST}", "port": 8000},
+             "spec.routing": {"gateway": GATEWAY},
+             "spec.slos": {"timeToFirstToken": {"objectivePercent": "97",
+                                                "thresholdMilliseconds": 750}}},
+            "spec.slos.timeToFirstToken",
+            "the engine custom has no metrics that are known; use requestLatency at a gateway",
+            None),
 )  # fmt: skip

@@ -73,6 +73,7 @@ class FakeCluster:
 
     Attributes:
         admit: What admission changes in what the operator writes.
+        linger: What becomes of a pod whose owner is gone; None: it is gone at once.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class FakeCluster:
         self.on_write: Callable[[], None] = lambda: None
         self.collects_garbage = True
         self.admit: Callable[[Manifest], None] = lambda _: None
+        self.linger: Callable[[Manifest], Manifest] | None = None
         self._applied: dict[ObjectKey, Manifest] = {}
         self._version = 0
         self._uids = 0
@@ -286,8 +288,10 @@ class FakeCluster:
         """Delete what has lost its owner."""
         while orphans := self._orphans():
             for orphan in orphans:
-                self.objects.pop(orphan)
+                found = self.objects.pop(orphan)
                 self._applied.pop(orphan, None)
+                if self.linger is not None and orphan[0] == kinds.POD.kind:
+                    self.objects[orphan] = self.linger(found)
 
     def _remove(self, key: ObjectKey) -> None:
         del self.objects[key]
@@ -301,6 +305,7 @@ class FakeCluster:
             key
             for key, found in self.objects.items()
             if (references := found["metadata"].get("ownerReferences"))
+            and not (self.linger is not None and "deletionTimestamp" in found["metadata"])
             and not uids & {reference["uid"] for reference in references}
         )
 

@@ -94,7 +94,7 @@ _DEFAULTS: dict[str, Callable[[Json], None]] = {
 def _drop_empty(value: Any) -> None:
     """Lists and flags that Go leaves out when they are empty; custom resources keep them."""
     if isinstance(value, dict):
-        if value.get("kind") in {"LLMDeployment", "HTTPRoute"}:
+        if value.get("kind") in {"LLMDeployment", "LLMRollout", "HTTPRoute"}:
             return
         for key in [key for key, item in value.items() if item == [] or _is_empty(key, item)]:
             del value[key]

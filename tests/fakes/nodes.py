@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from rocksteady.conventions import LABEL_REVISION
 from rocksteady.ports import Manifest
 from rocksteady.resources import kinds
 from tests.builders import container_status, waiting
@@ -41,22 +42,46 @@ class Nodes:
 
     Attributes:
         created: How many pods were ever created, for their names.
+        lingers: True: a pod that is deleted holds what it has until it has ended, a step later.
     """
 
     def __init__(self, cluster: FakeCluster, broken_images: dict[str, str] | None = None) -> None:
         self.cluster = cluster
         self.broken_images = broken_images if broken_images is not None else {}
         self.created = 0
+        self.lingers = False
 
     def steps(self) -> list[Step]:
         """What can happen next; empty when everything has."""
-        return [*self._deployment_steps(), *self._pod_steps(), *self._route_steps()]
+        return [
+            *self._deployment_steps(),
+            *self._pod_steps(),
+            *self._ending_steps(),
+            *self._slice_steps(),
+            *self._route_steps(),
+        ]
 
     def run(self) -> None:
         """Let everything happen."""
         while steps := self.steps():
             for step in steps:
                 step.happen()
+
+    def break_pods(self, image: str, reason: str) -> None:
+        """Every pod of an image fails from now on, running or new, for a reason of the kubelet."""
+        self.broken_images[image] = reason
+        self._restart(image)
+
+    def heal_pods(self, image: str) -> None:
+        """Pods of an image start again."""
+        self.broken_images.pop(image, None)
+        self._restart(image)
+
+    def _restart(self, image: str) -> None:
+        for pod in list(self.cluster.of_kind(kinds.POD).values()):
+            if pod["spec"]["containers"][0]["image"] == image and not _is_ending(pod):
+                self.cluster.put({**pod, "status": {}})
+                self._start(pod["metadata"]["name"])
 
     def ready_pods(self, selector: dict[str, str]) -> int:
         """How many ready pods a Service with this selector sends requests to."""
@@ -79,7 +104,14 @@ class Nodes:
         return [
             Step(f"start {name}", partial(self._start, name))
             for name, pod in sorted(self.cluster.of_kind(kinds.POD).items())
-            if not pod.get("status")
+            if not pod.get("status") and not _is_ending(pod)
+        ]
+
+    def _ending_steps(self) -> list[Step]:
+        return [
+            Step(f"end {name}", partial(self._end, name))
+            for name, pod in sorted(self.cluster.of_kind(kinds.POD).items())
+            if _is_ending(pod)
         ]
 
     def _route_steps(self) -> list[Step]:
@@ -88,6 +120,49 @@ class Nodes:
             for name, route in sorted(self.cluster.of_kind(kinds.HTTP_ROUTE).items())
             if route.get("status") != self._route_status(route)
         ]
+
+    def _slice_steps(self) -> list[Step]:
+        """The controller of EndpointSlices sees which pods of a revision's Service are ready."""
+        return [
+            Step(f"slice {name}", partial(self._slice, name))
+            for name, service in sorted(self.cluster.of_kind(kinds.SERVICE).items())
+            if LABEL_REVISION in service["metadata"].get("labels", {})
+            and self._endpoints(name) != self._ready_addresses(service)
+        ]
+
+    def _slice(self, name: str) -> None:
+        service = self.cluster.of_kind(kinds.SERVICE).get(name)
+        if service is None:
+            return
+        metadata = service["metadata"]
+        self.cluster.put(
+            {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {
+                    "name": name,
+                    "namespace": metadata["namespace"],
+                    "labels": metadata["labels"],
+                    "ownerReferences": [{"kind": "Service", "uid": metadata["uid"]}],
+                },
+                "endpoints": [
+                    {"addresses": [address], "conditions": {"ready": True}}
+                    for address in self._ready_addresses(service)
+                ],
+            }
+        )
+
+    def _endpoints(self, name: str) -> list[str]:
+        found = self.cluster.of_kind(kinds.ENDPOINT_SLICE).get(name, {})
+        return [endpoint["addresses"][0] for endpoint in found.get("endpoints", ())]
+
+    def _ready_addresses(self, service: Manifest) -> list[str]:
+        selector = service["spec"]["selector"].items()
+        return sorted(
+            name
+            for name, pod in self.cluster.of_kind(kinds.POD).items()
+            if _is_ready(pod) and selector <= pod["metadata"]["labels"].items()
+        )
 
     def _scale(self, name: str) -> None:
         """The Deployment's controller sees a change: it creates and deletes pods, and counts."""
@@ -125,7 +200,15 @@ class Nodes:
         )
 
     def _delete(self, pod: Manifest) -> None:
-        self.cluster.remove(kinds.POD, pod["metadata"]["namespace"], pod["metadata"]["name"])
+        if self.lingers:
+            self.cluster.put(ending(pod))
+        else:
+            self._end(pod["metadata"]["name"])
+
+    def _end(self, name: str) -> None:
+        pod = self.cluster.of_kind(kinds.POD).get(name)
+        if pod is not None:
+            self.cluster.remove(kinds.POD, pod["metadata"]["namespace"], name)
 
     def _start(self, name: str) -> None:
         """The kubelet starts a pod, or says why it cannot."""
@@ -156,7 +239,11 @@ class Nodes:
     def _pods_of(self, deployment: Manifest) -> list[Manifest]:
         uid = deployment["metadata"]["uid"]
         pods = self.cluster.of_kind(kinds.POD).values()
-        return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
+        return [
+            pod
+            for pod in pods
+            if pod["metadata"]["ownerReferences"][0]["uid"] == uid and not _is_ending(pod)
+        ]
 
     def _deployment(self, name: str) -> Manifest | None:
         return self.cluster.of_kind(kinds.DEPLOYMENT).get(name)
@@ -182,6 +269,16 @@ class Nodes:
                 if parent["name"] in gateways
             ]
         }
+
+
+def ending(pod: Manifest) -> Manifest:
+    """A pod that was told to end, and still holds what it has."""
+    metadata = {**pod["metadata"], "deletionTimestamp": "2026-11-23T12:00:00Z"}
+    return {**pod, "metadata": metadata, "status": {"conditions": []}}
+
+
+def _is_ending(pod: Manifest) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def _is_ready(pod: Manifest) -> bool:

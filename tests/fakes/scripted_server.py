@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -65,6 +67,13 @@ async def breaking_off(request: web.Request) -> web.StreamResponse:
     return response
 
 
+def _read(content_type: str, text: str) -> Any:
+    """A form or JSON."""
+    if content_type == "application/x-www-form-urlencoded":
+        return dict(parse_qsl(text, keep_blank_values=True))
+    return json.loads(text) if text else None
+
+
 class ScriptedServer:
     """See the module.
 
@@ -87,19 +96,20 @@ class ScriptedServer:
                 path=request.path,
                 query=dict(request.query),
                 headers=dict(request.headers),
-                body=json.loads(text) if text else None,
+                body=_read(request.content_type, text),
             )
         )
         return await self.answer(request)
 
 
 @asynccontextmanager
-async def scripted_server() -> AsyncIterator[ScriptedServer]:
-    """Run one."""
+async def scripted_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
+    """Run one; with TLS if its context is given."""
     script, app = ScriptedServer(), web.Application()
     app.router.add_route("*", "/{path:.*}", script.handle)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server(shutdown_timeout=0.01)
+    scheme = "http" if tls is None else "https"
+    server = TestServer(app, host="127.0.0.1", scheme=scheme)
+    await server.start_server(shutdown_timeout=0.01, ssl=tls)
     script.url = str(server.make_url("")).rstrip("/")
     try:
         yield script

@@ -9,15 +9,23 @@ from contextlib import contextmanager
 from typing import Any
 
 from rocksteady import conventions
+from rocksteady.metrics_sources import MetricsSources
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.reconciler import Dependencies, Outcome, reconcile
+from rocksteady.reconcile.signals import SignalGatherer
 from rocksteady.resources import kinds
 from rocksteady.resources.kinds import Kind
 from rocksteady.settings import Settings
 from tests.builders import KEY, NAME, NAMESPACE, UID, llm_deployment
 from tests.fakes.cluster import FakeCluster, ObjectKey, copy
 from tests.fakes.nodes import Nodes
-from tests.fakes.recording import FakeClock, RecordingObserver, RecordingRecorder
+from tests.fakes.recording import FakeClock, RecordingLane, RecordingObserver, RecordingRecorder
+
+
+def unmeasured() -> SignalGatherer:
+    """What an operator without any metrics source knows."""
+    return SignalGatherer(None, MetricsSources(), tick_seconds=15)
+
 
 MAX_PASSES = 40
 """More than any change takes; one that takes more never ends."""
@@ -42,8 +50,15 @@ class Simulation:
         self.recorder = RecordingRecorder()
         self.clock = FakeClock()
         self.observer = RecordingObserver()
+        self.lane = RecordingLane()
         self.needs = Dependencies(
-            self.cluster, self.recorder, self.clock, self.observer, Settings()
+            self.cluster,
+            self.recorder,
+            self.clock,
+            self.observer,
+            Settings(),
+            unmeasured(),
+            self.lane,
         )
         self.cluster.on_write = self._check_write
         self._wanted = 0
@@ -178,7 +193,7 @@ class Simulation:
         return {
             key: _without_history(found)
             for key, found in self.cluster.objects.items()
-            if key[0] != "Pod"
+            if key[0] not in {"Pod", "EndpointSlice"}
         }
 
     @contextmanager

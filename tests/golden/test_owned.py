@@ -17,7 +17,7 @@ from rocksteady.reconcile.render import render
 from rocksteady.resources import kinds
 from rocksteady.rollout.decide import decide
 from rocksteady.settings import Settings
-from tests.builders import KEY, NAMESPACE
+from tests.builders import KEY, NAMESPACE, NOW
 from tests.fakes.simulation import Simulation
 
 ROOT = Path(__file__).parent / "owned"
@@ -39,7 +39,7 @@ async def rendered(case: Path) -> list[Manifest]:
     simulation = Simulation()
     simulation.cluster.put(TEMPLATES)
     simulation.create(yaml.safe_load((case / "input.yaml").read_text(encoding="utf-8")))
-    snapshot = await observe(KEY, simulation.cluster)
+    snapshot = await observe(KEY, simulation.cluster, NOW)
     assert snapshot is not None
     return render(snapshot, decide(snapshot.observation), SETTINGS)
 

@@ -6,11 +6,14 @@ the prefix `rocksteady_`.
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from rocksteady.adapters.rollout_telemetry import RolloutTelemetry
 from rocksteady.ports import Key
+from rocksteady.rollout.course import Course
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -63,6 +66,7 @@ class Telemetry:
             ["resource"],
             registry=registry,
         )
+        self.rollouts = RolloutTelemetry(registry)
         self._reported: dict[Key, set[tuple[str, str]]] = {}
 
     def added(self, depth: int) -> None:
@@ -92,8 +96,13 @@ class Telemetry:
             self._condition.labels(key.namespace, key.name, type_, status).set(1)
         self._reported[key] = now
 
+    def decided(self, key: Key, course: Course, now: datetime) -> None:
+        """See `ports.ReconcileObserver`."""
+        self.rollouts.decided(key, course, now)
+
     def forgotten(self, key: Key) -> None:
         """See `ports.ReconcileObserver`."""
+        self.rollouts.ended(key)
         for type_, status in self._reported.pop(key, set()):
             self._condition.remove(key.namespace, key.name, type_, status)
 

@@ -100,7 +100,7 @@ class WatchKeeper:
 
     async def _start(self) -> list[Kind]:
         """Start watching what is served; returns what is not."""
-        wanted = (*kinds.OWNED, kinds.POD)
+        wanted = kinds.WATCHED
         served = [kind for kind in wanted if kind not in kinds.OPTIONAL or await self._has(kind)]
         self._pulse.expect(kind.plural for kind in (kinds.LLM_DEPLOYMENT, *served))
         self._watches = self._spawn(served)

@@ -24,6 +24,8 @@ _GRACE_SECONDS: Final = 1.0
 """How long requests may go on once Kopf ends."""
 _EXIT_SECONDS: Final = 5
 
+_CONTROLLED_BY_OTHERS: Final = frozenset({"Pod", "EndpointSlice"})
+
 Login = Callable[[], kopf.ConnectionInfo | kopf.AiohttpSession]
 Enqueue = Callable[[Key], None]
 
@@ -45,15 +47,15 @@ class Backoffs:
 def owner_key(body: Any) -> Key | None:
     """Key of the LLMDeployment that controls an object; None when none does.
 
-    A pod is controlled by a ReplicaSet, and somebody may have taken the owner reference away: then
-    the label tells.
+    A pod is controlled by a ReplicaSet, an EndpointSlice by a Service, and somebody may have taken
+    the owner reference away: then the label tells.
     """
     metadata = body["metadata"]
     controller = controller_of(body)
     if controller is not None and controller["kind"] == conventions.KIND:
         return Key(metadata["namespace"], controller["name"])
     name = metadata.get("labels", {}).get(conventions.LABEL_LLMDEPLOYMENT)
-    orphaned = controller is None or body["kind"] == "Pod"
+    orphaned = controller is None or body["kind"] in _CONTROLLED_BY_OTHERS
     return Key(metadata["namespace"], name) if name and orphaned else None
 
 

@@ -15,7 +15,7 @@ from rocksteady.resources import kinds
 from rocksteady.resources.drift import differs, has_foreign_entries, lacks
 from rocksteady.resources.kinds import kind_of
 from rocksteady.resources.owned import controller_of
-from rocksteady.rollout.observation import Finding
+from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.plan import Plan
 
 _DROPPED: Final = "the API server drops a part of it that this cluster does not have"

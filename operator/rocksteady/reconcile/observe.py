@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from rocksteady.api.reading import read_status
+from rocksteady.api.reading import read_rollout, read_status
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.api.v1alpha1.llmrollout import LLMRollout
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, GatewayRouting
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 from rocksteady.ports import ClusterReader, Key, Manifest
@@ -14,13 +16,14 @@ from rocksteady.resources import kinds
 from rocksteady.resources.labels import owned_labels, selector_text, server_selector
 from rocksteady.resources.owned import Owner
 from rocksteady.resources.validation import Validation, validate_manifest
-from rocksteady.rollout.observation import Finding, Observation, RevisionRecord, Workload
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.observation import Observation, RevisionRecord, Workload
 from rocksteady.rollout.pod_trouble import find_trouble
 from rocksteady.rollout.revisions import FrozenText, referenced_keys, revision_hash
 
 
-async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
-    """Read everything that a decision about one LLMDeployment rests on.
+async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot | None:
+    """Read everything that a decision about one LLMDeployment rests on, but for its signals.
 
     Returns:
         None when the LLMDeployment is gone or being deleted: then nothing is to be done.
@@ -34,9 +37,10 @@ async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
     owner = Owner(key.namespace, key.name, manifest["metadata"]["uid"])
     validation = validate_manifest(manifest, strict=False)
     live = await _read_live(owner, cluster)
-    frozen, missing = await _read_frozen(owner, validation.deployment, cluster)
+    frozen, missing = await read_frozen(owner.namespace, validation.deployment, cluster)
     gateways = await _read_gateways(owner, validation.deployment, cluster)
     status = read_status(manifest)
+    rollouts = await _read_rollouts(owner, cluster)
     obstacle = _obstacle(validation) or missing
     observation = Observation(
         namespace=key.namespace,
@@ -52,9 +56,14 @@ async def observe(key: Key, cluster: ClusterReader) -> Snapshot | None:
         route_settled=_route_settled(owner, validation.deployment, live),
         route_behind=_route_behind(owner, live),
         refers=bool(frozen),
+        now=now,
+        attempts=_attempts(rollouts),
+        reported=status,
+        annotations=manifest["metadata"].get("annotations") or {},
+        addresses=await _read_addresses(owner, cluster),
         warnings=tuple(f"{warning.path}: {warning.message}" for warning in validation.warnings),
     )
-    return Snapshot(manifest, owner, status, observation, live, frozen)
+    return Snapshot(manifest, owner, status, observation, live, frozen, rollouts)
 
 
 async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
@@ -69,8 +78,38 @@ async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
     return Live(objects, tuple(lists[0]))
 
 
-async def _read_frozen(
-    owner: Owner, deployment: LLMDeployment | None, cluster: ClusterReader
+async def _read_rollouts(owner: Owner, cluster: ClusterReader) -> dict[str, Manifest]:
+    selector = selector_text(owned_labels(owner.name))
+    found = await cluster.list(kinds.LLM_ROLLOUT, owner.namespace, selector)
+    return {one["metadata"]["name"]: one for one in found if is_owned(owner, one)}
+
+
+def _attempts(rollouts: Mapping[str, Manifest]) -> dict[str, LLMRollout]:
+    """The attempts that can be read; what a newer operator wrote is passed over."""
+    read = {name: read_rollout(found) for name, found in rollouts.items()}
+    return {name: attempt for name, attempt in read.items() if attempt is not None}
+
+
+async def _read_addresses(owner: Owner, cluster: ClusterReader) -> dict[str, int]:
+    """Ready addresses by revision, as the gateway learns them from EndpointSlices.
+
+    A pod counts as ready a moment before its address is there.
+    """
+    selector = selector_text(owned_labels(owner.name))
+    ready: dict[str, set[str]] = {}
+    for found in await cluster.list(kinds.ENDPOINT_SLICE, owner.namespace, selector):
+        revision = revision_of(found)
+        if revision is None or "deletionTimestamp" in found["metadata"]:
+            continue
+        addresses = ready.setdefault(revision, set())
+        for endpoint in found.get("endpoints") or ():
+            if (endpoint.get("conditions") or {}).get("ready") is not False:
+                addresses.update(endpoint.get("addresses") or ())
+    return {revision: len(addresses) for revision, addresses in ready.items()}
+
+
+async def read_frozen(
+    namespace: str, deployment: LLMDeployment | None, cluster: ClusterReader
 ) -> tuple[tuple[FrozenText, ...], Finding | None]:
     """Contents of the ConfigMap keys that the spec refers to, or the first that is missing.
 
@@ -79,7 +118,7 @@ async def _read_frozen(
     references = referenced_keys(deployment.spec) if deployment else ()
     maps: dict[str, Manifest | None] = {}
     for name in {reference.name for reference in references}:
-        maps[name] = await cluster.get(kinds.CONFIG_MAP, owner.namespace, name)
+        maps[name] = await cluster.get(kinds.CONFIG_MAP, namespace, name)
     frozen: list[FrozenText] = []
     for reference in references:
         found = maps[reference.name]
@@ -195,7 +234,10 @@ def _workload(deployment: Manifest, pods: Sequence[Manifest]) -> Workload:
     wanted = deployment["spec"].get("replicas", 1)
     ready = min(status.get("readyReplicas", 0), wanted)
     trouble = find_trouble(deployment, pods) if ready < wanted else None
-    return Workload(wanted, status.get("replicas", 0), ready, trouble, current=current)
+    ending = sum("deletionTimestamp" in pod["metadata"] for pod in pods)
+    return Workload(
+        wanted, status.get("replicas", 0), ready, trouble, current=current, ending=ending
+    )
 
 
 def _route_finding(owner: Owner, deployment: LLMDeployment | None, live: Live) -> Finding | None:

@@ -2,19 +2,21 @@
 
 The semantics are client-go's: a key that is added while it is queued is queued once; one that is
 added while it is worked on is queued again when that is done; the earliest due time of a delayed
-key counts; failures of a key delay it further and further until it is forgotten.
+key counts; failures of a key delay it further and further until it is forgotten. Beyond that, a key
+can be put before all others.
 Source: kubernetes/client-go:util/workqueue/{queue,delaying_queue,default_rate_limiters}.go
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from rocksteady.ports import Key
 
 BACKOFF_FIRST_SECONDS: Final = 1.0
 BACKOFF_MAX_SECONDS: Final = 300.0
+_Waiters: TypeAlias = deque[asyncio.Future[None]]
 _DOUBLINGS_MAX: Final = 16
 """More than it takes to reach the limit; unbounded, a float overflows after days of failures."""
 
@@ -49,16 +51,19 @@ class WorkQueue:
         self._jitter = jitter
         self._loop = asyncio.get_running_loop()
         self._queue: deque[Key] = deque()
+        self._first: deque[Key] = deque()
         self._since: dict[Key, float] = {}
         self._dirty: set[Key] = set()
         self._processing: set[Key] = set()
+        self._urgent: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: _Waiters = deque()
+        self._waiters_for_first: _Waiters = deque()
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._first) + len(self._queue)
 
     def add(self, key: Key) -> None:
         """Queue a key now."""
@@ -67,6 +72,18 @@ class WorkQueue:
         self._dirty.add(key)
         if key not in self._processing:
             self._enqueue(key)
+
+    def add_first(self, key: Key) -> None:
+        """Queue a key before all that wait; one that is worked on comes first when that is done."""
+        if self._closed or key in self._first:
+            return
+        if key in self._queue:
+            self._queue.remove(key)
+            self._first.append(key)
+            self._release()
+            return
+        self._urgent.add(key)
+        self.add(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Queue a key later; an earlier due time that it already has stays."""
@@ -97,22 +114,26 @@ class WorkQueue:
         """Forget the failures of a key: it went well."""
         self._failures.pop(key, None)
 
-    async def get(self) -> Key:
+    async def get(self, *, first_only: bool = False) -> Key:
         """Take the next key; `done` must follow.
+
+        Args:
+            first_only: True: wait for one that was put before all others.
 
         Raises:
             ShutDown: The queue was closed.
         """
-        while not self._queue:
+        while not self._first and (first_only or not self._queue):
             if self._closed:
                 raise ShutDown
-            await self._wait()
+            await self._wait(self._waiters_for_first if first_only else self._waiters)
         if self._closed:
             raise ShutDown
-        key = self._queue.popleft()
+        key = (self._first or self._queue).popleft()
         self._processing.add(key)
         self._dirty.discard(key)
-        self._observer.taken(len(self._queue), self._loop.time() - self._since.pop(key))
+        self._observer.taken(len(self), self._loop.time() - self._since.pop(key))
+        self._release()  # who was woken for this key may have been another
         return key
 
     def done(self, key: Key) -> None:
@@ -127,19 +148,20 @@ class WorkQueue:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        while self._waiters:
-            self._release()
+        for waiters in (self._waiters, self._waiters_for_first):
+            while waiters:
+                _wake(waiters)
 
-    async def _wait(self) -> None:
+    async def _wait(self, waiters: _Waiters) -> None:
         """Wait to be woken; who is cancelled after that wakes another."""
         waiter = self._loop.create_future()
-        self._waiters.append(waiter)
+        waiters.append(waiter)
         try:
             await waiter
         except asyncio.CancelledError:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            elif self._queue:
+            if waiter in waiters:
+                waiters.remove(waiter)
+            else:
                 self._release()
             raise
 
@@ -148,16 +170,24 @@ class WorkQueue:
         self.add(key)
 
     def _enqueue(self, key: Key) -> None:
-        self._queue.append(key)
+        (self._first if key in self._urgent else self._queue).append(key)
+        self._urgent.discard(key)
         self._since[key] = self._loop.time()
-        self._observer.added(len(self._queue))
-        if self._waiters:
-            self._release()
+        self._observer.added(len(self))
+        self._release()
 
     def _release(self) -> None:
-        """Wake the first who still waits."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        """Wake one who can take what waits."""
+        if self._first and self._waiters_for_first:
+            _wake(self._waiters_for_first)
+        elif self._first or self._queue:
+            _wake(self._waiters)
+
+
+def _wake(waiters: _Waiters) -> None:
+    """Wake the first who still waits."""
+    while waiters:
+        waiter = waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)
+            return

@@ -1,7 +1,8 @@
-"""One pass over one LLMDeployment: observe, decide, render, apply, report."""
+"""One pass over one LLMDeployment: observe, decide, commit, render, apply, report."""
 
+import asyncio
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, Protocol
 
 from rocksteady.ports import (
     Clock,
@@ -12,6 +13,7 @@ from rocksteady.ports import (
     Recorder,
 )
 from rocksteady.reconcile.apply import apply
+from rocksteady.reconcile.commit import commit
 from rocksteady.reconcile.observe import observe
 from rocksteady.reconcile.render import render
 from rocksteady.reconcile.report import (
@@ -23,11 +25,37 @@ from rocksteady.reconcile.report import (
 )
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
+from rocksteady.rollout.course import Course, takes_away
 from rocksteady.rollout.decide import decide
+from rocksteady.rollout.observation import Observation
+from rocksteady.rollout.reading import Trip
 from rocksteady.settings import Settings
 
 REJECTED_SECONDS: Final = 30.0
 """When to try again what the API server rejected: quota and admission rules change."""
+
+
+class Gatherer(Protocol):
+    """Adds to what was seen what Prometheus says; see `reconcile.signals`."""
+
+    async def add(self, seen: Observation) -> Observation:
+        """What was seen, and what was counted."""
+
+
+class Lane(Protocol):
+    """Watches canaries from second to second; see `reconcile.fast_lane`."""
+
+    def follow(self, key: Key, course: Course) -> None:
+        """What becomes of the attempt: its canary is watched for as long as it has requests."""
+
+    def forget(self, key: Key) -> None:
+        """The LLMDeployment is gone."""
+
+    def trip_of(self, key: Key) -> Trip | None:
+        """Why the canary must lose its requests at once; None: it need not."""
+
+    async def tripped(self, key: Key) -> None:
+        """Wait until the canary must lose its requests; for ever when it is not watched."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +67,8 @@ class Dependencies:
     clock: Clock
     observer: ReconcileObserver
     settings: Settings
+    signals: Gatherer
+    lane: Lane
 
 
 @dataclass(frozen=True)
@@ -62,11 +92,15 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
         ClusterError: The API server refused or did not answer: try again later.
         NotLeader: The Lease was lost; nothing more was written.
     """
-    snapshot = await observe(key, needs.cluster)
+    snapshot = await observe(key, needs.cluster, needs.clock.now())
     if snapshot is None:
         needs.observer.forgotten(key)
+        needs.lane.forget(key)
         return Outcome(None, "gone")
+    snapshot = replace(snapshot, observation=await _measured(key, snapshot.observation, needs))
     plan = decide(snapshot.observation)
+    await commit(snapshot, plan.course, needs.cluster, needs.observer)
+    needs.lane.follow(key, plan.course)  # its first look comes before the route gives requests
     manifests = render(snapshot, plan, needs.settings)
     applied = await apply(snapshot, plan, manifests, needs.cluster, needs.observer)
     if applied.front_refused:  # then nothing was promoted
@@ -74,11 +108,41 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
     claims = claims_after(plan, applied)
     status = new_status(snapshot, plan, claims, needs.clock.now())
     await _report(snapshot, status_manifest(snapshot, status), needs)
-    await needs.recorder.record(snapshot.manifest, announcements(snapshot.status, status, applied))
+    said = announcements(snapshot.status, status, applied, plan.course)
+    await needs.recorder.record(snapshot.manifest, said)
+    needs.observer.decided(key, plan.course, needs.clock.now())
     needs.observer.conditions(key, {type_: claim.status for type_, claim in claims.items()})
     summary = " ".join(f"{type_}={claim.status}/{claim.reason}" for type_, claim in claims.items())
     rejected = applied.rejected is not None
     return Outcome(REJECTED_SECONDS if rejected else plan.requeue_after_seconds, summary)
+
+
+async def _measured(key: Key, seen: Observation, needs: Dependencies) -> Observation:
+    """What was seen, with what is counted.
+
+    Nobody waits for Prometheus while every response fails: the evidence comes with a later pass.
+    """
+    tripped = replace(seen, trip=needs.lane.trip_of(key))
+    if takes_away(tripped):
+        return tripped
+    measuring = asyncio.ensure_future(needs.signals.add(tripped))
+    tripping = asyncio.ensure_future(needs.lane.tripped(key))
+    try:
+        await asyncio.wait({measuring, tripping}, return_when=asyncio.FIRST_COMPLETED)
+        tripped = replace(seen, trip=needs.lane.trip_of(key))
+        # Else the trip is not about this canary: without its evidence nothing may go on.
+        if not measuring.done() and takes_away(tripped):
+            return tripped
+        return await measuring
+    finally:
+        await _end(measuring, tripping)
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel what still runs, and wait until it has ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _report(snapshot: Snapshot, manifest: Manifest, needs: Dependencies) -> None:

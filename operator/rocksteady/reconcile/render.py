@@ -128,7 +128,7 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     if plan.front is None:
         return []
     manifests = [
-        workload.build_front_service(owner, plan.front),
+        workload.build_front_service(owner, _selected(plan, plan.front)),
         workload.build_disruption_budget(owner),
     ]
     if deployment is None:
@@ -141,8 +141,16 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     )
     manifests.append(network.build_network_policy(owner, access))
     if gateway is not None:
-        manifests.append(network.build_route(owner, gateway, plan.front))
+        weights = plan.split or {plan.front: network.FULL_WEIGHT}
+        manifests.append(network.build_route(owner, gateway, weights))
     return manifests
+
+
+def _selected(plan: Plan, front: str) -> str | None:
+    """The revision that the Service selects; None: all that run."""
+    if len(plan.selected) > 1:
+        return None
+    return plan.selected[0] if plan.selected else front
 
 
 def _egress_ports(spec: LLMDeploymentSpec, snapshot: Snapshot, plan: Plan) -> list[int]:

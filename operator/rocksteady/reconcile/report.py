@@ -14,15 +14,26 @@ from rocksteady.api.v1alpha1.status import (
 )
 from rocksteady.ports import Announcement, EventType, Manifest
 from rocksteady.reconcile.apply import Applied
+from rocksteady.reconcile.rollout_report import (
+    decision_events,
+    last_decisions,
+    missed_events,
+    rollout_status,
+)
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources.labels import selector_text, server_selector
+from rocksteady.rollout.course import Course
+from rocksteady.rollout.judging import requests_of_step
 from rocksteady.rollout.observation import Observation, RevisionRecord
 from rocksteady.rollout.plan import Claim, Plan
+from rocksteady.rollout.requests import Verb, asked
 from rocksteady.status.conditions import merge_conditions
 
 WARNINGS_MAX: Final = 32
 WARNING_MAX_LENGTH: Final = 1024
-"""Bounds of `LLMDeploymentStatus.warnings`; a spec can give cause for more."""
+HANDLED_MAX: Final = 32
+REFUSED_MAX: Final = 32
+"""Bounds of `LLMDeploymentStatus`; a spec can give cause for more."""
 
 
 def claims_after(plan: Plan, applied: Applied) -> dict[str, Claim]:
@@ -52,9 +63,21 @@ def new_status(
             stable=_revision_status(seen, plan, plan.stable),
             canary=_revision_status(seen, plan, plan.canary),
         ),
+        rollout=rollout_status(snapshot.status, seen, plan.course),
+        attempts=plan.course.attempts,
+        refused=tuple(sorted(plan.course.refused, key=lambda entry: entry.number)[-REFUSED_MAX:]),
+        handled_requests=_handled(seen, plan.course),
+        decisions=last_decisions(snapshot.observation, plan.course),
         warnings=_bounded(seen.warnings),
         conditions=merge_conditions(snapshot.status.conditions, claims, seen.generation, now),
     )
+
+
+def _handled(seen: Observation, course: Course) -> tuple[str, ...]:
+    """Requests that were acted on; those that still stand there are the last to be forgotten."""
+    standing = {text for verb in Verb for text in [asked(seen.annotations, verb)]}
+    ordered = sorted(course.handled, key=lambda text: (text in standing, text))
+    return tuple(sorted(ordered[-HANDLED_MAX:]))
 
 
 def _bounded(warnings: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,7 +100,22 @@ def _revision_status(seen: Observation, plan: Plan, revision: str | None) -> Rev
         number=seen.revisions.get(revision, unrecorded).number,
         replicas=plan.running.get(revision, 0),
         ready_replicas=workload.ready if workload else 0,
+        weight_percent=plan.split.get(revision) if plan.course.is_open else None,
+        observed_percent=_observed_percent(seen, plan, revision),
     )
+
+
+def _observed_percent(seen: Observation, plan: Plan, revision: str) -> int | None:
+    """Share of the requests of this step that a revision got, as counted."""
+    attempt = plan.course.attempt
+    if attempt is None or not plan.course.is_open or seen.reading is None:
+        return None
+    counted = requests_of_step(attempt, seen.reading)
+    total = counted.canary_total + counted.stable_total if counted else 0
+    if counted is None or not total:
+        return None
+    canary = round(100 * counted.canary_total / total)
+    return canary if revision == attempt.spec.canary.hash else 100 - canary
 
 
 def status_manifest(snapshot: Snapshot, status: LLMDeploymentStatus) -> Manifest:
@@ -107,7 +145,7 @@ def ours_of(live: Mapping[str, Any] | None, reported: Mapping[str, Any]) -> dict
 
 
 def announcements(
-    before: LLMDeploymentStatus, after: LLMDeploymentStatus, applied: Applied
+    before: LLMDeploymentStatus, after: LLMDeploymentStatus, applied: Applied, course: Course
 ) -> list[Announcement]:
     """The Events that this pass is worth: what changed, once, in a sentence each."""
     said = [
@@ -121,7 +159,9 @@ def announcements(
         announcement = _condition_event(known.get(condition.type), condition)
         if announcement is not None:
             said.append(announcement)
-    said.extend(_promotion_event(before, after))
+    said.extend(decision_events(course) or missed_events(before, after))
+    if course.promoted is None:
+        said.extend(_promotion_event(before, after))
     return said
 
 

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rocksteady import conventions
@@ -66,6 +66,7 @@ class Snapshot:
         observation: What the decision rests on.
         live: What it owns.
         frozen: Contents that the target revision freezes, as they are now.
+        rollouts: LLMRollouts by name, as the API server has them.
     """
 
     manifest: Manifest
@@ -74,3 +75,4 @@ class Snapshot:
     observation: Observation
     live: Live
     frozen: tuple[FrozenText, ...]
+    rollouts: Mapping[str, Manifest] = field(default_factory=dict)

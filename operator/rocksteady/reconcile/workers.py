@@ -24,8 +24,17 @@ class PassObserver(Protocol):
         """A pass failed and will be tried again."""
 
 
-async def work(queue: WorkQueue, needs: Dependencies, observer: PassObserver) -> None:
+async def work(
+    queue: WorkQueue, needs: Dependencies, observer: PassObserver, *, first_only: bool = False
+) -> None:
     """Reconcile keys until the queue is closed.
+
+    Args:
+        queue: Gives them.
+        needs: What a pass needs.
+        observer: Hears how passes went.
+        first_only: True: only keys that were put before all others, so that they need not wait
+            while all other workers wait for a slow Prometheus.
 
     Raises:
         NotLeader: The Lease was lost: this process must end.
@@ -33,7 +42,7 @@ async def work(queue: WorkQueue, needs: Dependencies, observer: PassObserver) ->
     loop = asyncio.get_running_loop()
     while True:
         try:
-            key = await queue.get()
+            key = await queue.get(first_only=first_only)
         except ShutDown:
             return
         started = loop.time()

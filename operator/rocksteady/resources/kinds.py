@@ -32,6 +32,10 @@ class Kind:
 
 
 LLM_DEPLOYMENT: Final = Kind(conventions.API_VERSION, conventions.KIND, conventions.PLURAL)
+LLM_ROLLOUT: Final = Kind(
+    conventions.API_VERSION, conventions.ROLLOUT_KIND, conventions.ROLLOUT_PLURAL
+)
+ENDPOINT_SLICE: Final = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 CONTROLLER_REVISION: Final = Kind("apps/v1", "ControllerRevision", "controllerrevisions")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
@@ -53,6 +57,9 @@ OWNED: Final = (
 )
 """What the operator owns, in the order in which it is applied: a pod finds its configuration and
 its network policy when it starts, a route finds its backends."""
+
+WATCHED: Final = (*OWNED, POD, ENDPOINT_SLICE, LLM_ROLLOUT)
+"""Kinds whose changes wake the LLMDeployment that they belong to."""
 
 OPTIONAL: Final = (HTTP_ROUTE, GATEWAY)
 """Kinds that a cluster may lack: without the Gateway API there are no routes."""

@@ -1,6 +1,6 @@
 """Who may talk to the model servers, and to whom they may talk: HTTPRoute and NetworkPolicy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +15,17 @@ _DNS_PORT: Final = 53
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
-def build_route(owner: Owner, gateway: GatewayRouting, revision: str) -> dict[str, Any]:
-    """The HTTPRoute that sends everything to one revision.
+def build_route(
+    owner: Owner, gateway: GatewayRouting, weights: Mapping[str, int]
+) -> dict[str, Any]:
+    """The HTTPRoute that splits the requests between revisions.
+
+    No backend has filters of its own: a gateway would then name its metrics otherwise.
 
     Args:
         owner: The LLMDeployment.
         gateway: As in the spec.
-        revision: Hash of the revision that serves.
+        weights: In percent by revision, stable first: some gateways tell them apart by position.
     """
     rule: dict[str, Any] = {
         "timeouts": {"request": gateway.timeouts.request},
@@ -29,8 +33,9 @@ def build_route(owner: Owner, gateway: GatewayRouting, revision: str) -> dict[st
             {
                 "name": owner.revision_name(revision),
                 "port": conventions.SERVICE_PORT,
-                "weight": FULL_WEIGHT,
+                "weight": weight,
             }
+            for revision, weight in weights.items()
         ],
     }
     if gateway.matches:

@@ -15,6 +15,7 @@ from rocksteady.api.fields import FieldError
 from rocksteady.api.reading import read_manifest
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.resources.engine_checks import ENGINE_ADVICE, ENGINE_CHECKS, check_rendering
+from rocksteady.resources.slo_checks import SLO_CHECKS
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def validate_manifest(manifest: Mapping[str, Any], *, strict: bool) -> Validatio
     if deployment is None:
         return Validation(tuple(errors), (), None)
     spec = deployment.spec
-    broken = [error for check in (*CHECKS, *ENGINE_CHECKS) for error in check(spec)]
+    broken = [error for check in (*CHECKS, *ENGINE_CHECKS, *SLO_CHECKS) for error in check(spec)]
     errors += broken or check_rendering(spec)
     warnings = tuple(warning for advise in (*ADVICE, *ENGINE_ADVICE) for warning in advise(spec))
     return Validation(tuple(errors), warnings, None if errors else deployment)

@@ -80,8 +80,13 @@ def build_disruption_budget(owner: Owner) -> dict[str, Any]:
     return owned_manifest(owner, kinds.POD_DISRUPTION_BUDGET, owner.name, body)
 
 
-def build_front_service(owner: Owner, revision: str) -> dict[str, Any]:
-    """The Service that users in the cluster talk to: the revision that serves."""
+def build_front_service(owner: Owner, revision: str | None) -> dict[str, Any]:
+    """The Service that users in the cluster talk to.
+
+    Args:
+        owner: The LLMDeployment.
+        revision: Hash of the revision that serves; None: all that run, each by its pods' number.
+    """
     body = _service_body(server_selector(owner.name, revision))
     return owned_manifest(owner, kinds.SERVICE, owner.name, body)
 

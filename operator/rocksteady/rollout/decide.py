@@ -1,34 +1,41 @@
 """Decide what should be: which revisions run, which one serves, and what the conditions say.
 
 Pure and total: every observation gives a Plan, and a Plan carries its reasons. A changed revision
-takes over as soon as all its replicas are ready; the old one serves until then and is stopped
-afterwards.
+that nothing can judge takes over as soon as all its replicas are ready; one that something can
+becomes the canary of an attempt (`rollout.course`, `rollout.machine`). The old one serves until
+then and is stopped afterwards.
 """
 
 from typing import Final
 
 from rocksteady import conventions
+from rocksteady.api.v1alpha1.policy import Capacity
 from rocksteady.api.v1alpha1.status import ConditionStatus
-from rocksteady.rollout.observation import Finding, Observation, RevisionRecord
-from rocksteady.rollout.plan import Claim, Plan
+from rocksteady.rollout.capacity import goal_of, share_at
+from rocksteady.rollout.claims import claims_of
+from rocksteady.rollout.course import Course, has_gateway, plot, settled_stable
+from rocksteady.rollout.observation import Observation
+from rocksteady.rollout.plan import Plan, Roles
+from rocksteady.rollout.policy import ALL, is_judged
 from rocksteady.rollout.revisions import HISTORY_LIMIT
 
 RECHECK_SECONDS: Final = 10.0
 """How often something is looked at again that no watch reports, such as a missing Gateway."""
 REFERENCE_SECONDS: Final = 30.0
 """How often ConfigMaps are read that a settled spec refers to: reads only."""
+AT_ONCE_SECONDS: Final = 0.5
+"""When an attempt that got ahead is looked at again."""
+UNMEASURED_SECONDS: Final = 2.0
+"""How often an attempt is looked at that only time and readiness decide."""
 
 
 def decide(seen: Observation) -> Plan:
     """Decide the state to hold for one LLMDeployment."""
-    stable, canary = _roles(seen)
-    front = stable or canary or _standing(seen)
-    running = _running(seen, stable, canary)
-    claims = {
-        conventions.READY: _ready(seen, front, stable),
-        conventions.RECONCILING: _reconciling(seen, running, front, canary),
-        conventions.STALLED: _stalled(seen, front, canary),
-    }
+    course = plot(seen)
+    stable, canary = _stable_and_canary(seen, course)
+    roles = Roles(stable, canary, stable or canary or _standing(seen))
+    running = _running(seen, course, roles)
+    claims = claims_of(seen, course, roles, running)
     settled = (
         claims[conventions.RECONCILING].status is ConditionStatus.FALSE
         and claims[conventions.STALLED].status is ConditionStatus.FALSE
@@ -37,27 +44,52 @@ def decide(seen: Observation) -> Plan:
         running=running,
         stable=stable,
         canary=canary,
-        front=front,
+        front=roles.front,
         forget=_forgotten(seen, keep={*running, stable, canary, seen.target}),
         prune=seen.target is not None,
         claims=claims,
-        requeue_after_seconds=_next_look(seen, settled=settled),
+        requeue_after_seconds=_next_look(seen, course, settled=settled),
+        course=course,
+        split=_split(seen, course),
+        selected=_selected(seen, course),
     )
 
 
-def _next_look(seen: Observation, *, settled: bool) -> float | None:
+def _next_look(seen: Observation, course: Course, *, settled: bool) -> float | None:
     """When to look again without being woken, in seconds; None: not needed."""
+    if course.move is not None:
+        return _next_tick(course)
     if not settled:
         return RECHECK_SECONDS
     return REFERENCE_SECONDS if seen.refers else None
 
 
-def _roles(seen: Observation) -> tuple[str | None, str | None]:
-    """Stable and canary.
+def _next_tick(course: Course) -> float:
+    """An attempt that got ahead is looked at again at once, else a few times in each tick."""
+    if course.move is not None and course.move.action is not None:
+        return AT_ONCE_SECONDS
+    tests = course.attempt.spec.tests if course.attempt else None
+    return max(AT_ONCE_SECONDS, tests.tick_seconds / 3) if tests else UNMEASURED_SECONDS
 
-    The target becomes stable when all its wanted replicas are ready and requests can be sent to it.
+
+def _stable_and_canary(seen: Observation, course: Course) -> tuple[str | None, str | None]:
+    """Stable and canary, of the attempt when there is one."""
+    stable = settled_stable(seen)
+    if course.attempt is not None:
+        canary = course.attempt.spec.canary.hash if course.is_open else None
+        return course.promoted or stable, canary
+    judged = seen.deployment is not None and is_judged(seen.deployment.spec)
+    if stable is not None and (judged or course.refusal is not None):
+        return stable, None
+    return _unjudged(seen, stable)
+
+
+def _unjudged(seen: Observation, stable: str | None) -> tuple[str | None, str | None]:
+    """Without anything to judge it by, the target becomes stable as soon as it can serve.
+
+    That is when all its wanted replicas are ready and requests can be sent to it.
     """
-    target, stable = seen.target, seen.stable
+    target = seen.target
     if target is None:  # the spec cannot be read: hold what stands, start nothing
         return stable, None
     if stable == target:
@@ -74,7 +106,10 @@ def _standing(seen: Observation) -> str | None:
 
 
 def _is_ready(seen: Observation, revision: str) -> bool:
-    """True when all wanted replicas of a revision run and are ready; zero wanted are ready."""
+    """True when all wanted replicas of a revision run and are ready; zero wanted are ready.
+
+    Behind a gateway its Service must have addresses too, which come a moment later.
+    """
     workload = seen.workloads.get(revision)
     wanted = seen.wanted_replicas
     return (
@@ -83,20 +118,108 @@ def _is_ready(seen: Observation, revision: str) -> bool:
         and workload.current
         and workload.wanted == wanted
         and workload.ready >= wanted
+        and (not seen.has_gateway or seen.addresses.get(revision, 0) >= wanted)
     )
 
 
-def _running(seen: Observation, stable: str | None, canary: str | None) -> dict[str, int]:
-    """Replicas by revision: the wanted number each.
+def _running(seen: Observation, course: Course, roles: Roles) -> dict[str, int]:
+    """Replicas by revision: the wanted number each, or what the attempt's weight needs.
 
-    A revision that was stable until now stays for this pass, and for as long as a gateway may go by
-    an earlier form of the route. A spec that no revision can be made of stops nothing.
+    A revision that was stable or canary until now stays for this pass, and for as long as a gateway
+    may go by an earlier form of the route. A spec that no revision can be made of stops nothing.
     """
-    if seen.target is None:
+    wanted = seen.wanted_replicas
+    if wanted is None or (seen.target is None and not course.is_open):
         return {revision: workload.wanted for revision, workload in seen.workloads.items()}
+    ended = course.attempt.spec.canary.hash if course.attempt else None
+    routed = _still_routed(seen, roles.stable, roles.canary)
+    kept = (roles.stable, roles.canary, settled_stable(seen), seen.stable, ended, routed)
+    # Of those that have no role any more, none is started.
+    running = {
+        revision: wanted
+        if revision in {roles.stable, roles.canary}
+        else min(wanted, _wanted_now(seen, revision))
+        for revision in kept
+        if revision is not None
+        and (revision in {roles.stable, roles.canary} or revision in seen.workloads)
+    }
+    if course.attempt is not None and course.is_open:
+        policy, spec = course.attempt.spec.policy, course.attempt.spec
+        gateway = has_gateway(seen, course.attempt)
+        share = share_at(policy, goal_of(course.attempt), wanted, gateway=gateway)
+        running = {**running, spec.stable.hash: share.stable, spec.canary.hash: share.canary}
+    return _without_spares(seen, running, roles.stable) if _saves(seen, course) else running
+
+
+def _saves(seen: Observation, course: Course) -> bool:
+    """True when no more pods may be asked for than are wanted."""
+    if course.attempt is not None:
+        return course.attempt.spec.policy.capacity is Capacity.RESOURCE_AWARE
+    rollout = seen.deployment.spec.rollout if seen.deployment else None
+    return rollout is not None and rollout.capacity is Capacity.RESOURCE_AWARE
+
+
+def _without_spares(
+    seen: Observation, running: dict[str, int], stable: str | None
+) -> dict[str, int]:
+    """The same, with each revision growing, stable first, only as others have ended their pods.
+
+    A revision that leaves is kept without pods until the last of them has ended.
+    """
+    leaving = {
+        revision: 0
+        for revision, workload in seen.workloads.items()
+        if revision not in running and workload.holding
+    }
+    capped = leaving | {
+        revision: min(replicas, _wanted_now(seen, revision))
+        for revision, replicas in running.items()
+    }
     wanted = seen.wanted_replicas or 0
-    kept = (stable, canary, seen.stable, _still_routed(seen, stable, canary))
-    return {revision: wanted for revision in kept if revision is not None}
+    for revision in sorted(running, key=lambda one: one != stable):
+        held = sum(
+            workload.ending
+            + (0 if other == revision else max(workload.existing, capped.get(other, 0)))
+            for other, workload in seen.workloads.items()
+        )
+        capped[revision] = min(running[revision], max(capped[revision], wanted - held))
+    return capped
+
+
+def _wanted_now(seen: Observation, revision: str) -> int:
+    workload = seen.workloads.get(revision)
+    return workload.wanted if workload else 0
+
+
+def _split(seen: Observation, course: Course) -> dict[str, int]:
+    """Weights by revision, stable first; only of revisions that requests can reach."""
+    if course.attempt is None or course.promoted is not None:
+        return {}
+    spec, status = course.attempt.spec, course.attempt.status
+    weights = {
+        spec.stable.hash: ALL - status.weight_percent,
+        spec.canary.hash: status.weight_percent,
+    }
+    reached = {
+        revision: weight
+        for revision, weight in weights.items()
+        if seen.addresses.get(revision, 0) > 0
+    }
+    if not any(reached.values()) or not reached:
+        return {spec.stable.hash: ALL}
+    if len(reached) == 1:
+        return dict.fromkeys(reached, ALL)
+    return reached
+
+
+def _selected(seen: Observation, course: Course) -> tuple[str, ...]:
+    """Without a gateway the Service is the split: stable, then both, then the canary."""
+    if not course.is_open or course.attempt is None or has_gateway(seen, course.attempt):
+        return ()
+    spec, weight = course.attempt.spec, course.attempt.status.weight_percent
+    if weight == 0 or seen.addresses.get(spec.canary.hash, 0) == 0:
+        return ()
+    return (spec.canary.hash,) if weight >= ALL else (spec.stable.hash, spec.canary.hash)
 
 
 def _still_routed(seen: Observation, stable: str | None, canary: str | None) -> str | None:
@@ -120,96 +243,3 @@ def _forgotten(seen: Observation, keep: set[str | None]) -> tuple[str, ...]:
         key=lambda record: record.number,
     )
     return tuple(record.hash for record in idle[: max(0, len(idle) - HISTORY_LIMIT)])
-
-
-def _ready(seen: Observation, front: str | None, stable: str | None) -> Claim:
-    """True when users get answers."""
-    workload = seen.workloads.get(front or "")
-    if seen.wanted_replicas == 0:
-        return Claim(
-            ConditionStatus.FALSE, "ScaledToZero", "No replicas are wanted; scale up to serve."
-        )
-    if workload is None or workload.ready == 0 or stable is None:
-        problem = _problem(seen, front, None) or seen.route
-        if problem is not None:
-            return Claim(ConditionStatus.FALSE, problem.reason, problem.message)
-        return Claim(ConditionStatus.FALSE, "Starting", _progress(seen, front) + ".")
-    if seen.route is not None:
-        return Claim(ConditionStatus.FALSE, seen.route.reason, seen.route.message)
-    if not seen.route_settled:
-        return Claim(ConditionStatus.FALSE, "RoutePending", _ROUTE_PENDING)
-    return Claim(
-        ConditionStatus.TRUE,
-        "Serving",
-        f"{_label(seen, front)} serves with {workload.ready} of"
-        f" {_count(workload.wanted, 'replica')} ready.",
-    )
-
-
-def _reconciling(
-    seen: Observation, running: dict[str, int], front: str | None, canary: str | None
-) -> Claim:
-    """True while something is on its way."""
-    if canary is not None and canary != front:
-        message = f"{_progress(seen, canary)}; {_label(seen, front)} serves until then."
-        return Claim(ConditionStatus.TRUE, "RollingOut", message)
-    starting = [
-        revision
-        for revision, replicas in running.items()
-        if (workload := seen.workloads.get(revision)) is None
-        or workload.ready < replicas
-        or workload.wanted != replicas
-    ]
-    if starting:
-        return Claim(ConditionStatus.TRUE, "ReplicasStarting", _progress(seen, starting[0]) + ".")
-    if running and not seen.route_settled:
-        return Claim(ConditionStatus.TRUE, "RoutePending", _ROUTE_PENDING)
-    leaving = sorted(set(seen.workloads) - {seen.target, canary})
-    if leaving and seen.target is not None:
-        message = f"{_label(seen, leaving[0])} is being stopped."
-        return Claim(ConditionStatus.TRUE, "StoppingOldRevision", message)
-    return Claim(ConditionStatus.FALSE, "Settled", "What is wanted is what runs.")
-
-
-def _stalled(seen: Observation, front: str | None, canary: str | None) -> Claim:
-    """True when it will not go on without somebody's help."""
-    problem = _problem(seen, front, canary) or seen.route
-    if problem is None:
-        return Claim(ConditionStatus.FALSE, "NotStalled", "Nothing is in the way.")
-    return Claim(ConditionStatus.TRUE, problem.reason, problem.message)
-
-
-def _problem(seen: Observation, front: str | None, canary: str | None) -> Finding | None:
-    """What is in the way: the spec itself first, then the new revision, then the serving one."""
-    if seen.obstacle is not None:
-        return seen.obstacle
-    for revision in filter(None, (canary, front)):
-        workload = seen.workloads.get(revision)
-        if workload is not None and workload.trouble is not None:
-            trouble = workload.trouble
-            return Finding(trouble.reason, f"{_label(seen, revision)}: {trouble.message}")
-    return None
-
-
-def _progress(seen: Observation, revision: str | None) -> str:
-    """How far a revision has come, without a full stop."""
-    if revision is None:
-        return "No revision has been started yet"
-    workload = seen.workloads.get(revision)
-    ready = workload.ready if workload else 0
-    wanted = seen.wanted_replicas if seen.wanted_replicas is not None else 1
-    return f"{_label(seen, revision)} has {ready} of {_count(wanted, 'replica')} ready"
-
-
-def _label(seen: Observation, revision: str | None) -> str:
-    if revision is None:
-        return "nothing"
-    number = max((record.number for record in seen.revisions.values()), default=0) + 1
-    return seen.revisions.get(revision, RevisionRecord(revision, number)).label
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-_ROUTE_PENDING: Final = "The gateway has not accepted the route yet."

@@ -4,22 +4,16 @@ Built by `rocksteady.reconcile.observe`; holds no client and no clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.api.v1alpha1.llmrollout import LLMRollout
+from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.reading import Reading, Start, Trip
 
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that stands in the way.
-
-    Attributes:
-        reason: CamelCase word for programs.
-        message: What is wrong and what to do, for people.
-    """
-
-    reason: str
-    message: str
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,7 @@ class Workload:
         ready: Pods that are ready, as last counted.
         trouble: Why pods are not ready, when that is known; None otherwise.
         current: False while the Deployment's controller has not yet seen what is wanted now.
+        ending: Pods that were told to end and still hold what they were given.
     """
 
     wanted: int
@@ -57,6 +52,12 @@ class Workload:
     ready: int
     trouble: Finding | None = None
     current: bool = True
+    ending: int = 0
+
+    @property
+    def holding(self) -> int:
+        """Pods that hold memory and accelerators."""
+        return self.existing + self.ending
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,14 @@ class Observation:
         front_refused: True when the Service that users talk to could not be made what it should be.
         warnings: What is allowed but may surprise.
         refers: True when the spec refers to ConfigMaps, which no watch reports.
+        now: When it was seen.
+        attempts: LLMRollouts by name.
+        reported: The status as it was reported last.
+        annotations: Of the LLMDeployment: what people ask for.
+        addresses: By revision, how many ready addresses its Service has: where requests can go.
+        start: What an attempt that begins now would be judged by; None: none is about to begin.
+        reading: What was counted for the open attempt; None: nothing is.
+        trip: What the fast lane saw; None: nothing.
     """
 
     namespace: str
@@ -98,6 +107,19 @@ class Observation:
     front_refused: bool = False
     warnings: tuple[str, ...] = ()
     refers: bool = False
+    now: datetime = _EPOCH
+    attempts: Mapping[str, LLMRollout] = field(default_factory=dict)
+    reported: LLMDeploymentStatus = field(default_factory=LLMDeploymentStatus)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, int] = field(default_factory=dict)
+    start: Start | None = None
+    reading: Reading | None = None
+    trip: Trip | None = None
+
+    @property
+    def has_gateway(self) -> bool:
+        """True when a gateway splits the requests."""
+        return self.deployment is not None and self.deployment.spec.routing.gateway is not None
 
     @property
     def wanted_replicas(self) -> int | None:

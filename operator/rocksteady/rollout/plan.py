@@ -4,9 +4,10 @@ Applying a Plan twice is harmless, and a Plan that was applied in part is simply
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rocksteady.api.v1alpha1.status import ConditionStatus
+from rocksteady.rollout.course import Course
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,21 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Roles:
+    """Which revision does what.
+
+    Attributes:
+        stable: Serves; None before the first was ready.
+        canary: Is on its way to replace stable; None when nothing rolls out.
+        front: Requests go to it: stable, or the first one while it starts; None when there is none.
+    """
+
+    stable: str | None
+    canary: str | None
+    front: str | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What should be.
 
@@ -39,6 +55,11 @@ class Plan:
         forget: Recorded revisions beyond the history limit.
         claims: Conditions by type.
         requeue_after_seconds: When to look again without being woken; None: not needed.
+        course: What becomes of the attempt that runs, or that begins now.
+        split: Weights by revision for the route, stable first; they sum to 100. A revision that
+            requests cannot reach is absent. Empty: everything goes to `front`.
+        selected: Revisions that the Service of the LLMDeployment selects, stable first; empty:
+            `front` alone.
     """
 
     running: Mapping[str, int]
@@ -49,3 +70,6 @@ class Plan:
     forget: tuple[str, ...]
     claims: Mapping[str, Claim]
     requeue_after_seconds: float | None
+    course: Course = field(default_factory=Course)
+    split: Mapping[str, int] = field(default_factory=dict)
+    selected: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rocksteady.rollout.observation import Finding
+from rocksteady.rollout.finding import Finding
 
 _IMAGE_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
@@ -42,7 +42,9 @@ def find_trouble(
         finding = _pod_trouble(pod)
         if finding is not None:
             return Finding(finding.reason, f"pod {pod['metadata']['name']}: {finding.message}")
-    return _refusal(deployment) or (None if any(map(_fetches, staying)) else _lateness(deployment))
+    if _refusal(deployment) is not None or any(map(_fetches, staying)):
+        return _refusal(deployment)
+    return _lateness(deployment, has_run=any(map(_has_run, staying)))
 
 
 def _pod_trouble(pod: Mapping[str, Any]) -> Finding | None:
@@ -215,10 +217,29 @@ def _refusal(deployment: Mapping[str, Any]) -> Finding | None:
     return Finding("PodsRefused", f"the cluster refuses its pods: {refused.get('message', '')}")
 
 
-def _lateness(deployment: Mapping[str, Any]) -> Finding | None:
+def _has_run(pod: Mapping[str, Any]) -> bool:
+    """True when the server of a pod has been started, whatever became of it."""
+    servers = pod.get("status", {}).get("containerStatuses", ())
+    return any(
+        server.get("restartCount", 0) or {"running", "terminated"} & server.get("state", {}).keys()
+        for server in servers
+    )
+
+
+def _lateness(deployment: Mapping[str, Any], *, has_run: bool) -> Finding | None:
+    """What to say when a Deployment's deadline has passed.
+
+    It counts the time that pulling the image takes too, which says nothing about the revision.
+    """
     progressing = _conditions(deployment).get("Progressing")
     if progressing is None or progressing.get("reason") != "ProgressDeadlineExceeded":
         return None
+    if not has_run:
+        return Finding(
+            "NotStarted",
+            "its containers were not started in time: the image may be large, or a volume slow. See"
+            " the Events of its pods.",
+        )
     return Finding(
         "NeverReady",
         "its pods did not become ready in time. See their logs, or raise"

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from rocksteady.adapters.telemetry import Telemetry, configure_logging
 from rocksteady.ports import Key
+from rocksteady.rollout.reading import Trip
+from tests.builders import NOW
 
 CHAT, TALK = Key("demo", "chat"), Key("demo", "talk")
 
@@ -70,6 +72,17 @@ def test_queue__is_counted(telemetry: Telemetry) -> None:
     assert value(telemetry, "rocksteady_workqueue_wait_seconds_sum") == 0.3
     assert value(telemetry, "rocksteady_workqueue_wait_seconds_bucket", le="0.5") == 1
     assert value(telemetry, "rocksteady_workqueue_wait_seconds_bucket", le="0.25") == 0
+
+
+def test_fast_lane__is_counted(telemetry: Telemetry) -> None:
+    telemetry.rollouts.polled("read")
+    telemetry.rollouts.polled("read")
+    telemetry.rollouts.polled("failed")
+    telemetry.rollouts.unread(CHAT, "10.0.0.1 refuses")
+    telemetry.rollouts.tripped(CHAT, Trip(NOW, "0123456789", "all bad"))
+    assert value(telemetry, "rocksteady_fast_lane_polls_total", result="read") == 2
+    assert value(telemetry, "rocksteady_fast_lane_polls_total", result="failed") == 1
+    assert value(telemetry, "rocksteady_fast_lane_trips_total") == 1
 
 
 def test_passes_writes_and_requests__are_counted(telemetry: Telemetry) -> None:

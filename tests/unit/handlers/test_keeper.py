@@ -14,7 +14,7 @@ from rocksteady.resources.kinds import Kind
 from tests.fakes.recording import FakeClock
 from tests.fakes.virtual_time import in_virtual_time
 
-ALL = (kinds.LLM_DEPLOYMENT, *kinds.OWNED, kinds.POD)
+ALL = (kinds.LLM_DEPLOYMENT, *kinds.WATCHED)
 
 
 class FakeWatches:
@@ -91,7 +91,7 @@ async def test_keep__watches_llmdeployments_and_all_children_that_are_served() -
     world = World()
     await world.keep_for(3600)
     [watches] = world.spawned
-    assert watches.children == (*kinds.OWNED, kinds.POD)
+    assert watches.children == kinds.WATCHED
     assert watches.alive
     await world.keeper.stop()
     assert watches.was_stopped

@@ -9,13 +9,13 @@ from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
 from rocksteady.resources.kinds import Kind
 from rocksteady.rollout.observation import Workload
-from tests.builders import KEY, NAME, NAMESPACE, spec
+from tests.builders import KEY, NAME, NAMESPACE, NOW, spec
 from tests.fakes.cluster import FakeCluster, copy
 from tests.fakes.simulation import Simulation
 
 
 async def seen(simulation: Simulation) -> Snapshot:
-    snapshot = await observe(KEY, simulation.cluster)
+    snapshot = await observe(KEY, simulation.cluster, NOW)
     assert snapshot is not None
     return snapshot
 
@@ -38,7 +38,7 @@ def deployment(simulation: Simulation) -> Manifest:
 
 
 async def test_observe__is_none_when_there_is_nothing() -> None:
-    assert await observe(KEY, FakeCluster()) is None
+    assert await observe(KEY, FakeCluster(), NOW) is None
 
 
 async def test_observe__counts_wanted_existing_and_ready_pods() -> None:

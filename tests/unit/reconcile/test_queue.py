@@ -53,6 +53,86 @@ async def test_get__gives_keys_in_the_order_they_came() -> None:
 
 
 @in_virtual_time
+async def test_add_first__comes_before_all_that_wait() -> None:
+    queue = WorkQueue(Observer())
+    for key in (Y, X):
+        queue.add(key)
+    queue.add_first(Z)
+    assert [await queue.get() for _ in range(3)] == [Z, Y, X]
+
+
+@in_virtual_time
+async def test_add_first__moves_a_key_that_waits_already() -> None:
+    queue = WorkQueue(Observer())
+    for key in (Y, X, Z):
+        queue.add(key)
+    queue.add_first(Z)
+    assert [await queue.get() for _ in range(3)] == [Z, Y, X]
+    assert len(queue) == 0
+
+
+@in_virtual_time
+async def test_add_first__of_a_key_that_is_worked_on_waits_for_that_and_comes_first() -> None:
+    queue = WorkQueue(Observer())
+    queue.add(X)
+    assert await queue.get() == X
+    queue.add(Y)
+    queue.add_first(X)
+    assert len(queue) == 1
+    queue.done(X)
+    assert [await queue.get() for _ in range(2)] == [X, Y]
+
+
+@in_virtual_time
+async def test_get_first_only__waits_for_what_comes_first_and_takes_nothing_else() -> None:
+    queue = WorkQueue(Observer())
+    urgent = asyncio.create_task(queue.get(first_only=True))
+    await let_others_run()
+    queue.add(X)
+    await let_others_run()
+    assert not urgent.done()
+    queue.add_first(X)
+    assert await urgent == X
+    queue.add_first(Y)
+    assert await queue.get() == Y
+
+
+@in_virtual_time
+async def test_get_first_only__a_key_that_another_took_keeps_nobody_waiting() -> None:
+    queue = WorkQueue(Observer())
+    waiting = [asyncio.create_task(queue.get()) for _ in range(2)]
+    urgent = asyncio.create_task(queue.get(first_only=True))
+    await let_others_run()
+    queue.add(X)
+    queue.add_first(Y)
+    await let_others_run()
+    assert sum(one.done() for one in (*waiting, urgent)) == 2
+    queue.close()
+    await asyncio.gather(*waiting, urgent, return_exceptions=True)
+
+
+@in_virtual_time
+async def test_get_first_only__ends_with_the_queue() -> None:
+    queue = WorkQueue(Observer())
+    urgent = asyncio.create_task(queue.get(first_only=True))
+    await let_others_run()
+    queue.close()
+    with pytest.raises(ShutDown):
+        await urgent
+
+
+@in_virtual_time
+async def test_add_first__counts_once() -> None:
+    queue = WorkQueue(Observer())
+    queue.add_first(X)
+    assert await queue.get() == X
+    queue.done(X)
+    for key in (Y, X):
+        queue.add(key)
+    assert [await queue.get() for _ in range(2)] == [Y, X]
+
+
+@in_virtual_time
 async def test_add__queues_a_waiting_key_once() -> None:
     queue = WorkQueue(Observer())
     queue.add(X)

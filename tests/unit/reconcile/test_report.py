@@ -19,7 +19,8 @@ from rocksteady.reconcile.report import (
     announcements,
     claims_after,
 )
-from rocksteady.rollout.observation import Finding
+from rocksteady.rollout.course import Course
+from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.plan import Claim, Plan
 from tests.builders import NOW, A, B, spec
 from tests.fakes.simulation import Simulation
@@ -127,7 +128,7 @@ def test_announcements__tell_what_changed_once(
     applied: Applied,
     expected: list[Announcement],
 ) -> None:
-    assert announcements(before, after, applied) == expected
+    assert announcements(before, after, applied, Course()) == expected
 
 
 def plan(ready: str, stalled: str = "False") -> Plan:

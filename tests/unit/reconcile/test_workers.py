@@ -13,10 +13,12 @@ from rocksteady.reconcile.reconciler import Dependencies, Outcome
 from rocksteady.reconcile.workers import resync, work
 from rocksteady.resources.kinds import LLM_DEPLOYMENT, Kind
 from rocksteady.rollout.decide import RECHECK_SECONDS
+from rocksteady.rollout.observation import Observation
 from rocksteady.settings import Settings
 from tests.builders import llm_deployment
 from tests.fakes.cluster import FakeCluster
-from tests.fakes.recording import FakeClock, RecordingObserver, RecordingRecorder
+from tests.fakes.recording import FakeClock, RecordingLane, RecordingObserver, RecordingRecorder
+from tests.fakes.simulation import unmeasured
 from tests.fakes.virtual_time import in_virtual_time
 
 BAD, GOOD = Key("demo", "bad"), Key("demo", "good")
@@ -94,7 +96,13 @@ def dependencies(cluster: FakeCluster) -> Dependencies:
     for key in (BAD, GOOD):
         cluster.put(llm_deployment(name=key.name))
     return Dependencies(
-        cluster, RecordingRecorder(), FakeClock(), RecordingObserver(), Settings(workers=1)
+        cluster,
+        RecordingRecorder(),
+        FakeClock(),
+        RecordingObserver(),
+        Settings(workers=1),
+        unmeasured(),
+        RecordingLane(),
     )
 
 
@@ -248,3 +256,29 @@ async def test_resync__goes_on_after_a_failure() -> None:
     await asyncio.sleep(600)
     assert len(queue) == 1
     resyncing.cancel()
+
+
+@in_virtual_time
+async def test_urgent__a_key_that_cannot_wait_passes_while_all_workers_are_held_up() -> None:
+    queue, passes = WorkQueue(QueueObserver()), Passes()
+    needs = dependencies(FakeCluster())
+
+    class Stuck:
+        """Prometheus takes its time, but not for this one."""
+
+        async def add(self, seen: Observation) -> Observation:
+            await asyncio.sleep(30 if seen.name == BAD.name else 0)
+            return seen
+
+    needs = replace(needs, signals=Stuck())
+    working = [
+        asyncio.create_task(work(queue, needs, passes)),
+        asyncio.create_task(work(queue, needs, passes, first_only=True)),
+    ]
+    queue.add(BAD)
+    await asyncio.sleep(1)
+    queue.add_first(GOOD)
+    await asyncio.sleep(1)
+    assert passes.times(GOOD) == [1]
+    queue.close()
+    await asyncio.gather(*working)

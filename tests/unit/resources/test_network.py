@@ -14,7 +14,7 @@ OWNER = Owner(NAMESPACE, NAME, UID)
 
 def route(**fields: Any) -> dict[str, Any]:
     gateway = GatewayRouting.model_validate(with_gateway("inference", **fields)["gateway"])
-    content: dict[str, Any] = network.build_route(OWNER, gateway, A)["spec"]
+    content: dict[str, Any] = network.build_route(OWNER, gateway, {A: 100})["spec"]
     return content
 
 

@@ -9,7 +9,8 @@ import pytest
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.rollout.decide import RECHECK_SECONDS, REFERENCE_SECONDS, decide
-from rocksteady.rollout.observation import Finding, Observation
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.revisions import HISTORY_LIMIT
 from tests.builders import A, B, C, llm_deployment, observation, running, spec

@@ -4,7 +4,8 @@ import pytest
 
 from rocksteady import conventions
 from rocksteady.rollout.decide import decide
-from rocksteady.rollout.observation import Finding, Observation
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.observation import Observation
 from tests.builders import A, B, observation, running
 
 PULL = Finding("ImagePullFailed", "pod x: image cannot be pulled.")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from rocksteady import conventions
 from rocksteady.rollout.decide import decide
-from rocksteady.rollout.observation import Finding, Observation, Workload
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.observation import Observation, Workload
 from rocksteady.rollout.plan import Plan
 from tests.builders import A, B, C, observation
 

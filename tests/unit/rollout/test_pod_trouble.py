@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rocksteady.ports import Manifest
-from rocksteady.rollout.observation import Finding
+from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.pod_trouble import find_trouble
 from tests.builders import container_status, live_deployment, pod, waiting
 
@@ -302,11 +302,11 @@ def test_find_trouble__is_not_what_takes_time(seen: Manifest) -> None:
         pytest.param(
             [progress("ProgressDeadlineExceeded", "False")],
             Finding(
-                "NeverReady",
-                "its pods did not become ready in time. See their logs, or raise"
-                " spec.engine.startupTimeoutSeconds.",
+                "NotStarted",
+                "its containers were not started in time: the image may be large, or a volume slow."
+                " See the Events of its pods.",
             ),
-            id="the start-up took too long",
+            id="no container was started in time",
         ),
         pytest.param([progress("NewReplicaSetAvailable", "True")], None, id="all is well"),
         pytest.param(
@@ -374,7 +374,7 @@ WAITS = waiting("PodInitializing")
             id="the server was restarted, since it did not load in its own time",
         ),
         pytest.param(
-            fetching(WAITS["state"], **WAITS), "NeverReady", id="fetching did not even begin"
+            fetching(WAITS["state"], **WAITS), "NotStarted", id="fetching did not even begin"
         ),
         pytest.param(
             fetching(state=RUNNING), "NeverReady", id="nothing is fetched by an init container"

@@ -1,0 +1,226 @@
+"""Read the signals that a decision rests on: what an attempt is judged by, and what was counted.
+
+Reads only, and only while an attempt begins or runs. What was read of complete ticks never changes,
+so a pass that comes before the next tick is complete is given the same again.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from rocksteady import errors
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
+from rocksteady.api.v1alpha1.llmrollout import (
+    LLMRollout,
+    RolloutTests,
+)
+from rocksteady.metrics_sources import MetricsSource, MetricsSources
+from rocksteady.ports import MetricsReader
+from rocksteady.queries.objectives import objectives_of
+from rocksteady.queries.plan import NO_GATEWAY, SignalPlan, plan_signals
+from rocksteady.queries.problems import Problem, ProblemReason
+from rocksteady.queries.samples import TickGrid
+from rocksteady.queries.signals import RevisionTarget
+from rocksteady.reconcile.counting import Counting, count_attempt, count_signal
+from rocksteady.rollout.course import begins_attempt, ledger_of, settled_stable
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.freezing import (
+    ALPHA,
+    HISTORY_SECONDS,
+    LATENCY_HISTORY_SECONDS,
+    grid_before,
+    planned_seconds,
+    signal_test,
+)
+from rocksteady.rollout.gates import GateQuery, gate_queries, judge_gates
+from rocksteady.rollout.measuring import grid_of
+from rocksteady.rollout.observation import Observation
+from rocksteady.rollout.policy import policy_of
+from rocksteady.rollout.reading import Gate, Reading, Start
+
+DEFAULT_SOURCE: Final = "default"
+_BLINDING: Final = frozenset({ProblemReason.NO_SAMPLES, ProblemReason.SAMPLES_STALE})
+_HOPELESS: Final = frozenset(
+    {ProblemReason.REVISION_LABEL_MISSING, ProblemReason.THRESHOLD_OUTSIDE_HISTOGRAM}
+)
+
+
+class SignalGatherer:
+    """Adds to an Observation what Prometheus says.
+
+    Args:
+        metrics: Reads the sources; None: none is configured.
+        sources: The operator's configuration of them.
+        tick_seconds: Length of a tick; at least the scrape interval is taken.
+        blind_limit_seconds: How long a canary may have requests while nothing is seen of it.
+    """
+
+    def __init__(
+        self,
+        metrics: MetricsReader | None,
+        sources: MetricsSources,
+        tick_seconds: int,
+        blind_limit_seconds: int = 900,
+    ) -> None:
+        self._metrics = metrics
+        self._sources = sources
+        self._tick_seconds = tick_seconds
+        self._blind_limit_seconds = blind_limit_seconds
+        self._read_before: dict[str, tuple[str, TickGrid, Reading]] = {}
+
+    async def add(self, seen: Observation) -> Observation:
+        """What was seen, with what an attempt that begins is judged by, or with its counts."""
+        if begins_attempt(seen):
+            return replace(seen, start=await self._start(seen))
+        ledger = ledger_of(seen)
+        if ledger.attempt is None or ledger.open is None:
+            self._read_before.pop(_key(seen), None)
+            return seen
+        reading = await self._reading(seen, ledger.open, ledger.attempt)
+        return replace(seen, reading=reading)
+
+    # --- what an attempt that begins is judged by
+
+    async def _start(self, seen: Observation) -> Start:
+        spec = seen.deployment.spec if seen.deployment else None
+        stable = settled_stable(seen)
+        if spec is None or stable is None or not _wants_metrics(spec):
+            return Start()
+        name = spec.metrics_source or DEFAULT_SOURCE
+        source = self._sources.metrics_sources.get(name)
+        if source is None:
+            return self._no_source(spec, name)
+        gateway = source.gateway.type if spec.routing.gateway else NO_GATEWAY
+        plans, unmeasurable = plan_signals(objectives_of(spec), spec.engine.type, gateway)
+        if unmeasurable:
+            said = "; ".join(f"spec.slos.{one.signal}: {one.message}" for one in unmeasurable)
+            return Start(unmeasurable=Finding("SloUnmeasurable", f"{said}."))
+        if spec.rollout and spec.rollout.metrics and not source.custom_queries:
+            return Start(unmeasurable=Finding("CustomQueriesOff", _CUSTOM_OFF.format(name)))
+        try:
+            tests = await self._tests(seen, self._counting(seen, name, source), plans, stable)
+        except errors.MetricsError as error:
+            return Start(unread=Finding(error.reason, error.message))
+        return tests if isinstance(tests, Start) else Start(tests=tests)
+
+    def _no_source(self, spec: LLMDeploymentSpec, name: str) -> Start:
+        """Starting without Prometheus is allowed; naming one that is not there is a mistake."""
+        if spec.metrics_source is None:
+            return Start()
+        known = ", ".join(sorted(self._sources.metrics_sources)) or "none"
+        said = f"spec.metricsSource: there is no source {name}; the operator knows: {known}."
+        return Start(unmeasurable=Finding("SourceUnknown", said))
+
+    async def _tests(
+        self, seen: Observation, counting: Counting, plans: Sequence[SignalPlan], stable: str
+    ) -> RolloutTests | Start:
+        """The statistics to freeze, from stable's own past; a Start when there can be none."""
+        tick = max(self._tick_seconds, math.ceil(counting.scrape_interval_seconds))
+        target = RevisionTarget(seen.namespace, seen.name, stable)
+        signals = []
+        for plan in plans:
+            latency = plan.profile.is_latency
+            seconds = LATENCY_HISTORY_SECONDS if latency else HISTORY_SECONDS
+            grid = grid_before(seen.now, seconds, tick)
+            counted = await count_signal(counting, plan, [target], grid)
+            problem = _first(counted.problems, _HOPELESS)
+            if problem is not None:
+                return Start(unmeasurable=Finding(problem.reason, problem.message))
+            signals.append(signal_test(plan, counted, stable, tick, target))
+        policy = policy_of(seen.deployment.spec) if seen.deployment else None
+        return RolloutTests(
+            source=counting.source,
+            tick_seconds=tick,
+            scrape_interval_seconds=math.ceil(counting.scrape_interval_seconds),
+            blind_limit_seconds=self._blind_limit_seconds,
+            ticks_max=-(-planned_seconds(policy) // tick),
+            alpha=ALPHA,
+            signals=tuple(signals),
+        )
+
+    # --- what was counted
+
+    async def _reading(self, seen: Observation, name: str, attempt: LLMRollout) -> Reading | None:
+        tests = attempt.spec.tests
+        if tests is None:
+            return None
+        source = self._sources.metrics_sources.get(tests.source)
+        if source is None or self._metrics is None:
+            said = f"The operator has no metrics source {tests.source} any more."
+            return Reading(blind=Finding("SourceUnknown", said))
+        grid = grid_of(attempt, tests, seen.now)
+        if grid.ticks == 0:
+            return Reading()
+        known = self._read_before.get(_key(seen))
+        if known is not None and known[:2] == (name, grid) and known[2].blind is None:
+            return known[2]
+        try:
+            reading = await self._counted(seen, attempt, tests, source, grid)
+        except errors.MetricsError as error:
+            return Reading(blind=Finding(error.reason, error.message))
+        self._read_before[_key(seen)] = name, grid, reading
+        return reading
+
+    async def _counted(
+        self,
+        seen: Observation,
+        attempt: LLMRollout,
+        tests: RolloutTests,
+        source: MetricsSource,
+        grid: TickGrid,
+    ) -> Reading:
+        counting = self._counting(seen, tests.source, source)
+        ticks, problems = await count_attempt(counting, attempt, tests, seen.namespace, grid)
+        blind, invalid = _first(problems, _BLINDING), _first(problems, None)
+        return Reading(
+            gates=await self._gates(seen, attempt, tests, grid),
+            ticks=ticks,
+            blind=Finding(blind.reason, blind.message) if blind else None,
+            invalid=Finding(invalid.reason, invalid.message) if invalid and not blind else None,
+        )
+
+    async def _gates(
+        self, seen: Observation, attempt: LLMRollout, tests: RolloutTests, grid: TickGrid
+    ) -> tuple[Gate, ...]:
+        """What the user's own queries gave at the ends of the last ticks."""
+        wanted = attempt.spec.policy.metrics
+        if self._metrics is None or not wanted or attempt.status.first_tick_at is None:
+            return ()
+        values: dict[GateQuery, tuple[float | None, ...]] = {}
+        for query in gate_queries(attempt, seen.namespace, tests.scrape_interval_seconds):
+            first = max(0, grid.ticks - query.samples)
+            ends = [
+                grid.start_seconds + (tick + 1) * grid.tick_seconds
+                for tick in range(first, grid.ticks)
+            ]
+            found = (self._metrics.value(tests.source, query.promql, end) for end in ends)
+            values[query] = tuple(await asyncio.gather(*found))
+        return judge_gates(attempt, values)
+
+    def _counting(self, seen: Observation, name: str, source: MetricsSource) -> Counting:
+        if self._metrics is None:
+            raise errors.MetricsError(
+                errors.MetricsReason.SOURCE_UNKNOWN, "No metrics source is configured."
+            )
+        return Counting(self._metrics, name, source.scrape_interval_seconds, seen.now)
+
+
+def _key(seen: Observation) -> str:
+    return f"{seen.namespace}/{seen.name}"
+
+
+def _wants_metrics(spec: LLMDeploymentSpec) -> bool:
+    return bool(objectives_of(spec)) or bool(spec.rollout and spec.rollout.metrics)
+
+
+def _first(problems: Sequence[Problem], reasons: frozenset[ProblemReason] | None) -> Problem | None:
+    """The first problem of these; None for reasons: of any."""
+    return next((one for one in problems if reasons is None or one.reason in reasons), None)
+
+
+_CUSTOM_OFF: Final = (
+    "spec.rollout.metrics: source {} takes no queries of users, since they can read across"
+    " namespaces. Set customQueries in the operator's configuration, or leave them out."
+)

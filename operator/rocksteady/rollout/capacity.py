@@ -1,0 +1,91 @@
+"""How many pods each revision gets at a weight, and what share of the requests that allows.
+
+`Availability` keeps stable whole and adds the canary beside it: up to twice the accelerators.
+`ResourceAware` takes the canary's pods out of the wanted replicas, so that no spare is ever asked
+for: a canary pod starts only when one of stable's has ended.
+"""
+
+from dataclasses import dataclass
+
+from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Phase, RolloutPolicy
+from rocksteady.api.v1alpha1.policy import Capacity
+from rocksteady.rollout.policy import ALL
+
+
+@dataclass(frozen=True)
+class Share:
+    """Pods by revision.
+
+    Attributes:
+        stable: Replicas of the revision that serves.
+        canary: Replicas of the one on its way.
+    """
+
+    stable: int
+    canary: int
+
+
+def share_at(policy: RolloutPolicy, weight_percent: int, replicas: int, *, gateway: bool) -> Share:
+    """Pods that a weight needs.
+
+    Args:
+        policy: Of the attempt.
+        weight_percent: Share of the requests that the canary gets; 100: the bake.
+        replicas: Wanted by the spec.
+        gateway: True when a gateway splits by weight; False: the number of pods is the split.
+    """
+    if replicas == 0:
+        return Share(0, 0)
+    if policy.capacity is Capacity.RESOURCE_AWARE:
+        # Rounded up: a canary pod never carries more than one of stable's.
+        # The last pod of stable is never taken for it: with one replica there is no canary.
+        canary = min(-(-weight_percent * replicas // ALL), replicas - 1)
+        return Share(replicas - canary, canary)
+    if weight_percent >= ALL:
+        return Share(replicas, replicas)
+    if not gateway:
+        # canary / (canary + replicas) >= weight, in whole pods.
+        canary = -(-weight_percent * replicas // (ALL - weight_percent))
+        return Share(replicas, min(max(canary, policy.min_canary_replicas), replicas))
+    canary = max(-(-weight_percent * replicas // ALL), policy.min_canary_replicas)
+    return Share(replicas, min(canary, replicas))
+
+
+def goal_of(attempt: LLMRollout) -> int:
+    """The weight, in percent, that the present step is to have; 100 in the bake."""
+    status, steps = attempt.status, attempt.spec.policy.steps
+    if status.phase in {Phase.BAKING, Phase.FINISHED}:
+        return ALL
+    return steps[min(max(status.step - 1, 0), len(steps) - 1)]
+
+
+def weight_at(policy: RolloutPolicy, goal_percent: int, share: Share, *, gateway: bool) -> int:
+    """The canary's weight in percent once its pods are ready.
+
+    Without a gateway it is what the pods' numbers come to. In the bake a part is held back for
+    stable, as much as its pods can be trusted with.
+    """
+    if share.canary == 0:
+        return 0
+    if not gateway:
+        total = share.stable + share.canary
+        return ALL if goal_percent >= ALL else round(ALL * share.canary / total)
+    if goal_percent < ALL:
+        return goal_percent
+    return ALL - policy.holdback_percent if share.stable else ALL
+
+
+def attainable_percent(policy: RolloutPolicy, replicas: int, *, gateway: bool) -> tuple[int, ...]:
+    """The weights that the steps come to with whole pods, ascending."""
+    weights = (
+        weight_at(policy, step, share_at(policy, step, replicas, gateway=gateway), gateway=gateway)
+        for step in policy.steps
+    )
+    return tuple(dict.fromkeys(weights))
+
+
+def peak_replicas(policy: RolloutPolicy, replicas: int, *, gateway: bool) -> int:
+    """The most pods that a rollout needs at once."""
+    goals = (*policy.steps, ALL)
+    shares = [share_at(policy, goal, replicas, gateway=gateway) for goal in goals]
+    return max(share.stable + share.canary for share in shares)

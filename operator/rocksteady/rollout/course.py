@@ -1,0 +1,308 @@
+"""What becomes of the attempts of one LLMDeployment: go on, begin one, or refuse to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from rocksteady.analysis.verdict import SignalJudgement
+from rocksteady.api.v1alpha1.llmrollout import (
+    Cause,
+    LLMRollout,
+    LLMRolloutSpec,
+    LLMRolloutStatus,
+    Outcome,
+    Phase,
+    RevisionReference,
+)
+from rocksteady.api.v1alpha1.policy import Capacity
+from rocksteady.api.v1alpha1.status import RefusedRevision
+from rocksteady.rollout.facts import Facts
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.judging import (
+    judge_reading,
+    requests_of_step,
+    split_trouble,
+    stable_burning,
+    unmeasured,
+)
+from rocksteady.rollout.ledger import (
+    Ledger,
+    forgiven_by,
+    handled_by,
+    lifted,
+    read_ledger,
+    refusal,
+)
+from rocksteady.rollout.machine import advance
+from rocksteady.rollout.moves import Action, Move, whole
+from rocksteady.rollout.observation import Observation, RevisionRecord
+from rocksteady.rollout.policy import is_judged, policy_of
+from rocksteady.rollout.reading import Reading, Trip
+from rocksteady.rollout.records import recorded
+from rocksteady.rollout.requests import read_requests
+
+RESOURCE_AWARE_MIN: Final = 2
+"""Replicas that `capacity: ResourceAware` needs: one keeps serving while the other is replaced."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What becomes of the attempts.
+
+    Attributes:
+        name: Of the LLMRollout that is open, begins, or ends now; None: there is none.
+        attempt: Its content from now on.
+        begins: True when it is to be created.
+        move: What it does; None: there is none.
+        judgements: What its signals say.
+        lifts: The request that lifts the refusal of a failed attempt, by its name.
+        surplus: Finished attempts beyond those that are kept.
+        refused: Revisions that are not tried.
+        refusal: Why the revision of the spec is not tried; None: nothing is against it.
+        handled: Requests of people that were acted on.
+        attempts: How many attempts there ever were.
+    """
+
+    name: str | None = None
+    attempt: LLMRollout | None = None
+    begins: bool = False
+    move: Move | None = None
+    judgements: tuple[SignalJudgement, ...] = ()
+    lifts: Mapping[str, str] = field(default_factory=dict)
+    surplus: tuple[str, ...] = ()
+    refused: tuple[RefusedRevision, ...] = ()
+    refusal: Finding | None = None
+    handled: tuple[str, ...] = ()
+    attempts: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True while the attempt goes on."""
+        return self.attempt is not None and self.attempt.status.phase is not Phase.FINISHED
+
+    @property
+    def promoted(self) -> str | None:
+        """Hash of the revision that takes over now; None: none does."""
+        ended = self.attempt is not None and self.attempt.status.outcome is Outcome.PROMOTED
+        return self.attempt.spec.canary.hash if self.attempt is not None and ended else None
+
+
+def handled_requests(seen: Observation) -> frozenset[str]:
+    """Requests that were acted on, by all that is known."""
+    return frozenset({*seen.reported.handled_requests, *handled_by(seen.attempts)})
+
+
+def ledger_of(seen: Observation) -> Ledger:
+    """The attempts so far."""
+    reported = seen.reported
+    return read_ledger(seen.attempts, reported.refused, reported.attempts, seen.now)
+
+
+def settled_stable(seen: Observation) -> str | None:
+    """The revision that serves, also when a promotion is on record that the status lacks.
+
+    The record is written first, so whoever is killed between the two finds it there.
+    """
+    ledger = ledger_of(seen)
+    last = ledger.last
+    if ledger.attempt is not None and ledger.attempt.spec.stable.hash in seen.revisions:
+        # The pointer moves when an attempt ends, so the record holds also when the status is lost.
+        return ledger.attempt.spec.stable.hash
+    if last is None or last[1].status.outcome is not Outcome.PROMOTED:
+        return seen.stable
+    rollout = seen.reported.rollout
+    told = rollout is not None and rollout.name == last[0] and rollout.outcome
+    spec = last[1].spec
+    return seen.stable if told or seen.stable != spec.stable.hash else spec.canary.hash
+
+
+def has_gateway(seen: Observation, attempt: LLMRollout) -> bool:
+    """True when a gateway splits the requests; while the spec cannot be read, if one did before."""
+    if seen.deployment is None:
+        return attempt.spec.policy.holdback_percent > 0
+    return seen.has_gateway
+
+
+def begins_attempt(seen: Observation) -> bool:
+    """True when the revision of the spec is to be tried now, as a canary."""
+    ledger = ledger_of(seen)
+    stable = settled_stable(seen)
+    return (
+        seen.target is not None
+        and seen.deployment is not None
+        and stable not in {None, seen.target}
+        and ledger.attempt is None
+        and is_judged(seen.deployment.spec)
+        and refusal(ledger, seen.target) is None
+    )
+
+
+def takes_away(seen: Observation) -> bool:
+    """True when the fast lane's word takes the canary's requests away now."""
+    attempt = ledger_of(seen).attempt
+    return (
+        attempt is not None
+        and attempt.status.weight_percent > 0
+        and _fresh_trip(seen, attempt) is not None
+    )
+
+
+def plot(seen: Observation) -> Course:
+    """What becomes of the attempts, given what was seen."""
+    ledger = ledger_of(seen)
+    requests, _ = read_requests(seen.annotations, handled_requests(seen))
+    lifts = lifted(seen.attempts, seen.target, requests)
+    forgiven = forgiven_by(ledger.refused, seen.attempts, requests)
+    base = Course(
+        lifts=lifts,
+        surplus=ledger.surplus,
+        refused=tuple(entry for entry in ledger.refused.values() if entry.hash not in forgiven),
+        handled=tuple(sorted({*handled_requests(seen), *lifts.values(), *forgiven.values()})),
+        attempts=ledger.count,
+    )
+    if ledger.attempt is not None and ledger.open is not None:
+        return _go_on(seen, base, ledger.open, ledger.attempt)
+    if begins_attempt(seen):
+        return _begin(seen, base)
+    blocked = None if seen.target is None else refusal(ledger, seen.target)
+    return replace(base, refusal=None if settled_stable(seen) == seen.target else blocked)
+
+
+def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> Course:
+    if attempt.status.started_at is None:
+        return _started(seen, base, name, attempt.spec)
+    reading = seen.reading or Reading()
+    pods = {revision: workload.ready for revision, workload in seen.workloads.items()}
+    judgements = judge_reading(attempt, reading, pods)
+    move = advance(attempt, _facts(seen, attempt, reading, judgements))
+    ticks = reading.ticks if attempt.status.first_tick_at else {}
+    status = recorded(move, seen.now, judgements, ticks)
+    handled = {*base.handled, *status.handled_requests}
+    return replace(
+        base,
+        name=name,
+        attempt=attempt.model_copy(update={"status": status}),
+        move=move,
+        judgements=judgements,
+        handled=tuple(sorted(handled)),
+    )
+
+
+def _begin(seen: Observation, base: Course) -> Course:
+    """Begin an attempt, unless something is against it that a person must see to."""
+    start, deployment = seen.start, seen.deployment
+    stable, target = settled_stable(seen), seen.target
+    if start is None or deployment is None or stable is None or target is None:
+        return base
+    policy = policy_of(deployment.spec)
+    if policy.capacity is Capacity.RESOURCE_AWARE and _wanted(seen) < RESOURCE_AWARE_MIN:
+        finding = Finding(
+            "InsufficientCapacity",
+            f"rollout.capacity ResourceAware needs at least {RESOURCE_AWARE_MIN} replicas, so that"
+            " one serves while the other is replaced. Raise replicas, or use Availability.",
+        )
+        return replace(base, refusal=finding)
+    against = start.unmeasurable or start.unread
+    if against is not None:
+        return replace(base, refusal=against)
+    number = base.attempts + 1
+    lifted_by = _lifted_by(seen, target)
+    spec = LLMRolloutSpec(
+        deployment=seen.name,
+        attempt=number,
+        cause=Cause.HUMAN if lifted_by else Cause.SPEC_CHANGE,
+        stable=_reference(seen, stable),
+        canary=_reference(seen, target),
+        policy=policy,
+        tests=start.tests,
+        requested_by=lifted_by,
+    )
+    begun = replace(base, begins=True, attempts=number)
+    return _started(seen, begun, f"{seen.name}-{number}", spec)
+
+
+def _started(seen: Observation, base: Course, name: str, spec: LLMRolloutSpec) -> Course:
+    """The first decision of an attempt, also when whoever created it did not come to write it."""
+    since = whole(seen.now)
+    status = LLMRolloutStatus(started_at=since, progress_since=since)
+    message = f"{spec.canary.label} is tried against {spec.stable.label}, which serves meanwhile."
+    move = Move(status, Action.START, "AttemptBegun", message)
+    attempt = LLMRollout(spec=spec, status=recorded(move, seen.now, (), {}))
+    return replace(base, name=name, attempt=attempt, move=move)
+
+
+def _facts(
+    seen: Observation,
+    attempt: LLMRollout,
+    reading: Reading,
+    judgements: tuple[SignalJudgement, ...],
+) -> Facts:
+    requests, paused = read_requests(seen.annotations, handled_requests(seen))
+    spec = attempt.spec
+    others = set(seen.workloads) - {spec.stable.hash, spec.canary.hash}
+    # Without a gateway the Service would send requests to whatever else still runs.
+    gateway = has_gateway(seen, attempt)
+    mixed = bool(others) and not gateway
+    counted = requests_of_step(attempt, reading)
+    return Facts(
+        now=seen.now,
+        target=seen.target,
+        replicas=_wanted(seen),
+        gateway=gateway,
+        canary=seen.workloads.get(spec.canary.hash),
+        stable=seen.workloads.get(spec.stable.hash),
+        addresses=0 if mixed else seen.addresses.get(spec.canary.hash, 0),
+        requests=requests,
+        paused=paused,
+        measured=spec.tests is not None and bool(spec.tests.signals),
+        blind=_blind(attempt, reading, judgements),
+        invalid=reading.invalid or (split_trouble(attempt, reading) if seen.has_gateway else None),
+        judgements=judgements,
+        gates=reading.gates,
+        stable_burning=stable_burning(attempt, reading),
+        step_requests=None if counted is None else counted.canary_total,
+        trip=_fresh_trip(seen, attempt),
+    )
+
+
+def _blind(
+    attempt: LLMRollout, reading: Reading, judgements: tuple[SignalJudgement, ...]
+) -> Finding | None:
+    """Why the signals cannot be read.
+
+    That a canary without requests is not counted is no reason: it would never get any again.
+    """
+    if attempt.spec.tests is None:
+        return None
+    silent = unmeasured(judgements) if attempt.status.weight_percent > 0 else None
+    return reading.blind or silent
+
+
+def _fresh_trip(seen: Observation, attempt: LLMRollout) -> Trip | None:
+    """The fast lane's word, unless it is about another canary or from before the present step."""
+    trip, since = seen.trip, attempt.status.step_since
+    about = trip is not None and trip.revision == attempt.spec.canary.hash
+    return trip if trip is not None and about and since is not None and trip.at > since else None
+
+
+def _wanted(seen: Observation) -> int:
+    """Replicas of the spec; while it cannot be read, those that stable has."""
+    if seen.wanted_replicas is not None:
+        return seen.wanted_replicas
+    workload = seen.workloads.get(settled_stable(seen) or "")
+    return workload.wanted if workload else 1
+
+
+def _lifted_by(seen: Observation, target: str) -> str:
+    """The newest request by which this revision may be tried again; empty: it was never refused."""
+    ordered = sorted(seen.attempts.values(), key=lambda attempt: attempt.spec.attempt)
+    for attempt in reversed(ordered):
+        if attempt.spec.canary.hash == target:
+            return attempt.status.released_by
+    return ""
+
+
+def _reference(seen: Observation, revision: str) -> RevisionReference:
+    number = max((record.number for record in seen.revisions.values()), default=0) + 1
+    record = seen.revisions.get(revision, RevisionRecord(revision, number))
+    return RevisionReference(hash=revision, number=record.number)
