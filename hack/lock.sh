@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 hold setup
 python=$(find_python)
 ensure_uv
-options=(--quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra fetch)
-"$uv" pip compile "${options[@]}" pyproject.toml -o requirements.lock "$@"
-"$uv" pip compile "${options[@]}" --group test --group lint pyproject.toml -o requirements-dev.lock "$@"
+options=(--quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11)
+project=(--extra fetch pyproject.toml)
+"$uv" pip compile "${options[@]}" "${project[@]}" -o requirements.lock "$@"
+"$uv" pip compile "${options[@]}" --group test --group lint "${project[@]}" -o requirements-dev.lock "$@"
+# What the simulated engine imports, in the versions that its tests run with.
+printf 'aiohttp\nprometheus-client\n' | "$uv" pip compile "${options[@]}" \
+  --constraint requirements.lock - -o hack/simulated_engine/requirements.lock "$@"

@@ -1,19 +1,23 @@
-"""Entry point: `rocksteady` and `python -m rocksteady`."""
+"""Entry points: `rocksteady`, `kubectl rocksteady` and `python -m rocksteady`."""
 
 import click
 
-from rocksteady.cli.lint import lint
-from rocksteady.cli.run import run
+from rocksteady.cli.commands import CommandGroup
 
 
-@click.group(context_settings={"auto_envvar_prefix": "ROCKSTEADY"})
+@click.group(cls=CommandGroup, context_settings={"auto_envvar_prefix": "ROCKSTEADY"})
 @click.version_option(package_name="rocksteady")
 def main() -> None:
-    """Rocksteady takes language models from prototype to production on Kubernetes."""
+    """Rocksteady takes language models from prototype to production on Kubernetes.
+
+    On the path as kubectl-rocksteady it is a plugin of kubectl: kubectl rocksteady status chat.
+    """
 
 
-main.add_command(run)
-main.add_command(lint)
+def kubectl_plugin() -> None:
+    """The same commands as a plugin of kubectl, which names them so in usage and help."""
+    main(prog_name="kubectl rocksteady")
+
 
 if __name__ == "__main__":
     main()

@@ -5,6 +5,7 @@ import socket
 import sys
 from functools import partial
 from importlib.metadata import version
+from typing import TextIO
 
 import click
 
@@ -13,6 +14,7 @@ from rocksteady.adapters.kubernetes import connect
 from rocksteady.adapters.telemetry import configure_logging
 from rocksteady.app import run_operator
 from rocksteady.errors import RocksteadyError
+from rocksteady.metrics_sources import MetricsSources, SourcesError, load
 from rocksteady.settings import Settings
 
 _DEFAULT = Settings()
@@ -55,6 +57,25 @@ _DEFAULT = Settings()
     show_default=True,
     help="Port of /healthz, /readyz and /metrics.",
 )
+@click.option(
+    "--tick-seconds",
+    type=click.IntRange(1, 300),
+    default=_DEFAULT.tick_seconds,
+    show_default=True,
+    help="Length of the ticks in which requests are counted; the scrape interval at least.",
+)
+@click.option(
+    "--blind-limit-seconds",
+    type=click.IntRange(30, 86400),
+    default=_DEFAULT.blind_limit_seconds,
+    show_default=True,
+    help="How long a canary may have requests while its signals cannot be read.",
+)
+@click.option(
+    "--metrics-sources",
+    type=click.File(encoding="utf-8"),
+    help="YAML file that says where metrics are read (docs/reference/metrics.md).",
+)
 @click.option("--log-level", default="INFO", show_default=True)
 def run(
     kubeconfig: str | None,
@@ -66,6 +87,9 @@ def run(
     lease_namespace: str,
     identity: str | None,
     probe_port: int,
+    tick_seconds: int,
+    blind_limit_seconds: int,
+    metrics_sources: TextIO | None,
     log_level: str,
 ) -> None:
     """Run the operator. Every option can also be given as ROCKSTEADY_RUN_<OPTION>."""
@@ -80,8 +104,20 @@ def run(
         lease_namespace=lease_namespace,
         identity=identity or f"{socket.gethostname()}_{version('rocksteady')}_{os.getpid()}",
         probe_port=probe_port,
+        tick_seconds=tick_seconds,
+        blind_limit_seconds=blind_limit_seconds,
+        sources=_sources(metrics_sources),
     )
     try:
         sys.exit(run_operator(settings, partial(connect, kubeconfig, context_name)))
     except RocksteadyError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _sources(file: TextIO | None) -> MetricsSources:
+    if file is None:
+        return MetricsSources()
+    try:
+        return load(file.read())
+    except SourcesError as error:
+        raise click.ClickException(f"{file.name}: {error}") from error
