@@ -10,8 +10,8 @@ export KUBECONFIG
 kubectl=$($python -m hack.local_cluster build kubernetes/kubectl)
 helm=$($python -m hack.local_cluster build helm)
 
-echo "building the operator's image and the demo model's"
-images=$($python -m hack.images build rocksteady smollm2-llamacpp)
+echo "building the operator's image, the demo model's and the simulated engine's"
+images=$($python -m hack.images build rocksteady smollm2-llamacpp simulated-engine)
 # shellcheck disable=SC2086 # one argument for each image
 $python -m hack.local_cluster load $images
 # The digest makes a changed image a changed Deployment.
@@ -19,13 +19,12 @@ digest=$(sha256sum $(echo "$images" | head -n 1) | cut -c1-12)
 
 echo "installing the CRDs and the chart"
 "$kubectl" apply --server-side --force-conflicts -f crds/ >/dev/null
-"$kubectl" wait --for=condition=Established crd/llmdeployments.rocksteady.dev --timeout=30s >/dev/null
+"$kubectl" wait --for=condition=Established crd/llmdeployments.rocksteady.dev crd/llmrollouts.rocksteady.dev --timeout=30s >/dev/null
 # Helm refuses a release for ever when it was killed while it installed it: forget such a try.
 "$kubectl" delete secret --namespace rocksteady-system --ignore-not-found --selector \
   'owner=helm,name=rocksteady,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null
 "$helm" upgrade --install rocksteady charts/rocksteady \
   --namespace rocksteady-system --create-namespace --skip-crds \
-  --set clientNamespaces="{traefik,envoy-gateway-system,monitoring}" \
-  --set image.tag=local --set image.pullPolicy=Never --set-string podAnnotations.image="$digest" \
+  --values hack/local_cluster/operator-values.yaml --set-string podAnnotations.image="$digest" \
   --wait --timeout 120s >/dev/null
 "$kubectl" -n rocksteady-system get deployment rocksteady

@@ -43,6 +43,8 @@ if wanted cluster; then
   hold cluster-tests
   $python -m hack.local_cluster up
   hack/operator-up.sh
+  # Last: by now the parts of Go that it shares with the cluster's programs are compiled.
+  $python -m hack.local_cluster build vegeta >/dev/null
 fi
 expression=$(printf ' or %s' "${tiers[@]}")
 export ROCKSTEADY_TIERS="${tiers[*]}"

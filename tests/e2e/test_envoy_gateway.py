@@ -19,9 +19,10 @@ from tests.e2e.conftest import (
     wait_answer,
     wait_ready,
 )
+from tests.e2e.lanes import load_on, simulated_model
 from tests.kubectl import Manifest, condition, wait_until
 
-pytestmark = pytest.mark.extended
+pytestmark = [pytest.mark.extended, pytest.mark.timeout(400)]
 
 CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 
@@ -132,3 +133,40 @@ def test_envoy_gateway__a_changed_revision_takes_over_without_a_failed_request(
     # Then the new revision serves, and no request failed
     assert after["status"]["revisions"]["stable"]["hash"] != old
     assert asker.failures == []
+
+
+def test_envoy_gateway__a_canary_with_errors_is_rolled_back_by_evidence(
+    cluster: LocalCluster, namespace: str
+) -> None:
+    # Given a model that serves under load
+    parent = {"name": "inference-envoy", "namespace": "rocksteady-gateway", "sectionName": "http"}
+    routing = {"gateway": {"parentRefs": [parent], "hostnames": [host(namespace, "judged")]}}
+
+    def model(*args: str) -> Manifest:
+        made = simulated_model(
+            namespace,
+            "judged",
+            slos={"availability": {"objectivePercent": "99"}},
+            rollout={"steps": [{"weightPercent": 20}], "minStepSeconds": 600},
+            args=args,
+        )
+        made["spec"] |= {"routing": routing, "metricsSource": "envoy"}
+        return made
+
+    cluster.kubectl.apply(model())
+    wait_ready(cluster, namespace, "judged")
+
+    # When a revision that answers one request of five with an error becomes its canary
+    with load_on(cluster, namespace, "judged", per_second=25, seconds=300):
+        cluster.kubectl.apply(model("--error-percent", "20"))
+
+        def ended() -> Manifest | None:
+            found = cluster.kubectl.find("llmro", "judged-1", namespace) or {}
+            status: Manifest = found.get("status", {})
+            return status if status.get("outcome") else None
+
+        status = wait_until(ended, "it is over", 240, 2)
+
+    # Then it is rolled back for that
+    assert status["outcome"] == "RolledBack", status["decisions"][-1]
+    assert status["outcomeReason"] == "AvailabilityHarmed"
