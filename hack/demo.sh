@@ -55,10 +55,10 @@ answer=$(curl --silent --show-error --fail --noproxy '*' --max-time 120 --retry 
   "$gateway/v1/chat/completions" -d "$question")
 $python -c 'import json, sys; print(json.load(sys.stdin)["choices"][0]["message"]["content"])' <<<"$answer"
 
-step "Users: two questions a second, until the end of the demo"
+step "Users: four questions a second, until the end of the demo"
 printf '{"model": "smollm2", "max_tokens": 8, "messages": [{"role": "user", "content": "Say hello."}]}' >"$scratch/question.json"
 printf 'POST %s/v1/chat/completions\nHost: chat.example.com\nContent-Type: application/json\n@%s\n' "$gateway" "$scratch/question.json" >"$scratch/targets"
-"$vegeta" attack -targets "$scratch/targets" -rate 2 -duration 20m -timeout 60s -output "$scratch/answers" &
+"$vegeta" attack -targets "$scratch/targets" -rate 4 -duration 30m -timeout 60s -output "$scratch/answers" &
 load=$!
 sleep 15
 
