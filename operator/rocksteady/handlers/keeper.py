@@ -17,6 +17,8 @@ GIVE_UP_SECONDS: Final = 240.0
 """How long watches may die again and again without ever being all connected."""
 CONNECT_SECONDS: Final = 60.0
 """How long all watches may take to be connected before they are started anew."""
+_OURS: Final = (kinds.LLM_DEPLOYMENT, kinds.LLM_ROLLOUT)
+"""Kinds without which there is nothing to be done; Helm leaves CRDs alone when it upgrades."""
 _LOOK_SECONDS: Final = 1.0
 _DELAY_MAX_SECONDS: Final = 30.0
 
@@ -85,14 +87,15 @@ class WatchKeeper:
         self._pulse.expect(())
 
     async def _wait_for_crd(self) -> None:
-        """Wait until LLMDeployments are served: Kopf never watches a kind that it does not find."""
+        """Wait until our kinds are served: Kopf never watches a kind that it does not find."""
         while True:
             try:
-                if await self._serves(kinds.LLM_DEPLOYMENT):
+                missing = [kind for kind in _OURS if not await self._serves(kind)]
+                if not missing:
                     return
                 _log.warning(
-                    "the CRD is not installed yet: kubectl apply --server-side -f crds/",
-                    kind=kinds.LLM_DEPLOYMENT.kind,
+                    "a CRD is not installed yet: kubectl apply --server-side -f crds/",
+                    kinds=[kind.kind for kind in missing],
                 )
             except errors.ClusterError as error:
                 _log.warning("cannot ask whether the CRD is installed", error=str(error))

@@ -98,9 +98,10 @@ async def test_keep__watches_llmdeployments_and_all_children_that_are_served() -
 
 
 @in_virtual_time
-async def test_keep__waits_for_the_crd_and_is_well_meanwhile() -> None:
+@pytest.mark.parametrize("missing", [kinds.LLM_DEPLOYMENT, kinds.LLM_ROLLOUT])
+async def test_keep__waits_for_the_crds_and_is_well_meanwhile(missing: Kind) -> None:
     world = World()
-    world.unserved.add(kinds.LLM_DEPLOYMENT)
+    world.unserved.add(missing)
     await world.keep_for(7200)
     assert world.spawned == []
     assert world.pulse.oldest_seconds() == 0
