@@ -22,6 +22,9 @@ _HOW_TO_PIN: Final = {
 """By scheme. `image` is missing: it is as pinned as the image of the engine."""
 _SPLIT: Final = "a checksum covers one part only, so name one file, or use hf://...@<commit>"
 
+PROVING_SECONDS: Final = 105
+"""How long harm must last to be proven: evidence grows by one nat in 15 s at most, and needs 5.3 to
+5.7 (docs/decisions.md)."""
 _NOT_ACTED_ON: Final = {
     "evaluations": "evaluations",
     "guard": "guard",
@@ -76,12 +79,27 @@ def advise_config_maps(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     yield from unfrozen_config_maps(spec.pod_template, "spec.podTemplate")
 
 
+def advise_steps(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
+    """Steps that are over before harm can be proven let a bad revision pass."""
+    rollout = spec.rollout
+    if spec.slos is None or rollout is None:
+        return
+    seconds = len(rollout.steps or ()) * rollout.min_step_seconds
+    if rollout.steps is not None and seconds < PROVING_SECONDS:
+        yield FieldError(
+            "spec.rollout.minStepSeconds",
+            f"all steps may be over in {seconds} s, and harm takes {PROVING_SECONDS} s at least to"
+            " be proven: a bad revision may reach the bake; make steps longer, or give more",
+        )
+
+
 ADVICE: Final[Sequence[Advice]] = (
     advise_pinning,
     advise_image,
     advise_secrets,
     advise_config_maps,
     advise_unused,
+    advise_steps,
 )
 """All advice, in the order in which it is reported."""
 
