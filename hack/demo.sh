@@ -33,6 +33,7 @@ roll_out() {
   done
   show kubectl wait "llmrollout/$name" -n demo --for="jsonpath={.status.phase}=Finished" --timeout=600s
   show rocksteady explain chat -n demo
+  show rocksteady replay chat -n demo
   [ "$(kubectl get llmrollout "$name" -n demo -o 'jsonpath={.status.outcome}')" = "$outcome" ]
 }
 
@@ -71,7 +72,6 @@ roll_out examples/demo/chat-slow.yaml RolledBack
 step "What came of it"
 show rocksteady status chat -n demo
 show rocksteady history chat -n demo
-show rocksteady replay chat -n demo
 
 step "What the users saw meanwhile"
 kill -INT "$load" && wait "$load" || true
