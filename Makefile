@@ -17,7 +17,7 @@ setup: ## Install the Python environment of the project into .venv.
 	@hack/setup.sh
 
 .PHONY: demo
-demo: operator-up ## Start a local cluster, serve a real model on it and ask it something.
+demo: operator-up ## Start a local cluster, serve a real model, roll out a good change and a bad one.
 	@hack/demo.sh
 
 .PHONY: test

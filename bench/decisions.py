@@ -215,9 +215,7 @@ def table(runs: Sequence[Run]) -> list[str]:
             f"{len(seconds)} of {len(mine)}",
             f"{statistics.median(seconds):.0f} s" if seconds else "-",
             f"{seconds[-1]:.0f} s" if seconds else "-",
-            f"{scenario.limit:.0f} s"
-            if scenario.limit
-            else ("never" if not scenario.harmful else ""),
+            _asked(scenario),
             harmed,
             f"{max(spans):.1f} s" if spans and scenario.harmful else "-",
         ]

@@ -80,9 +80,10 @@ load=""
 
 step "How to go on"
 cat <<TEXT
-  export KUBECONFIG=$KUBECONFIG
+  export KUBECONFIG=$KUBECONFIG PATH=$PWD/.venv/bin:$(dirname "$kubectl"):\$PATH
   kubectl scale llmdep/chat -n demo --replicas=2     one more server
   kubectl edit llmdep chat -n demo                   change engine.args: another canary
+  rocksteady promote chat -n demo                    it waits for requests, this does not
   rocksteady status chat -n demo --watch             see how it fares
   kubectl describe llmdep chat -n demo               conditions and Events, in sentences
   make cluster-down                                  stop everything

@@ -38,13 +38,6 @@ class Circuit:
         self._shut_until = self._monotonic() + PAUSE_SECONDS
         return True
 
-    @property
-    def waits_seconds(self) -> float:
-        """How long until the next trial; 0 when calls are let through."""
-        if self._failures < FAILURES or self._shut_until is None:
-            return 0.0
-        return max(0.0, self._shut_until - self._monotonic())
-
     def succeeded(self) -> None:
         """A call was answered."""
         self._failures, self._shut_until = 0, None

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from rocksteady.adapters.circuit import Circuit
+from rocksteady.adapters.circuit import FAILURES, PAUSE_SECONDS, Circuit
 from rocksteady.adapters.prometheus_batches import (
     Answer,
     Query,
@@ -107,6 +107,7 @@ class _Source:
 
     def __init__(self, name: str, source: MetricsSource, clock: Clock, circuit: Circuit) -> None:
         self._name, self._config, self._circuit = name, source, circuit
+        self._last_fault = ""
         self._connection = Connection(name, source, clock)
         self._threads = ThreadPoolExecutor(_THREADS, f"prometheus-{name}")
         self._custom_threads = ThreadPoolExecutor(_CUSTOM_THREADS, f"custom-{name}")
@@ -189,6 +190,7 @@ class _Source:
         except MetricsError as error:
             if error.reason in _FAULTS:
                 self._circuit.failed()
+                self._last_fault = error.message
             raise
         self._circuit.succeeded()
         return answer
@@ -226,8 +228,8 @@ class _Source:
     def _left_alone(self) -> MetricsError:
         return MetricsError(
             MetricsReason.CIRCUIT_OPEN,
-            f"The source {self._name} failed again and again and is asked again in"
-            f" {self._circuit.waits_seconds:.0f} s; see what it last failed with.",
+            f"The source {self._name} failed {FAILURES} times in a row and is asked again every"
+            f" {PAUSE_SECONDS:.0f} s. Last: {self._last_fault}",
         )
 
 

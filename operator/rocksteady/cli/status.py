@@ -29,7 +29,7 @@ def status(name: str, watch: bool, output: str | None, target: Target) -> None: 
     """Show what serves of NAME, what is on its way, and what it waits for.
 
     The bar of a signal is its evidence of harm on a log scale: empty at 1, which says nothing, full
-    at the threshold, which rolls back. The mark in it is where the canary gets no more requests.
+    at the threshold, which rolls back. The mark, at 10, is where its share is no longer raised.
     """
     read = partial(run, target, partial(_read, name=name))
     if output is not None:

@@ -72,8 +72,9 @@ def outside_histogram(
     """The threshold lies above the last boundary."""
     return Problem(
         ProblemReason.THRESHOLD_OUTSIDE_HISTOGRAM,
-        f"The threshold of {signal}, {threshold_seconds:g} s, lies above the last boundary of its"
-        f" histogram, {boundaries_seconds[-1]:g} s; set it to that at most, or add a boundary.",
+        f"spec.slos.{signal}.thresholdMilliseconds: {1000 * threshold_seconds:g} lies above the"
+        f" last boundary of the histogram, {1000 * boundaries_seconds[-1]:g}; set it to that at"
+        " most, or add a boundary.",
     )
 
 

@@ -95,8 +95,10 @@ class SignalGatherer:
         gateway = source.gateway.type if spec.routing.gateway else NO_GATEWAY
         plans, unmeasurable = plan_signals(objectives_of(spec), spec.engine.type, gateway)
         if unmeasurable:
-            said = "; ".join(f"spec.slos.{one.signal}: {one.message}" for one in unmeasurable)
-            return Start(unmeasurable=Finding("SloUnmeasurable", f"{said}."))
+            by_spec = "; ".join(f"spec.slos.{one.signal}: {one.message}" for one in unmeasurable)
+            untold = spec.routing.gateway is not None and gateway == NO_GATEWAY
+            said = _NO_TYPE.format(name) if untold else f"{by_spec}."
+            return Start(unmeasurable=Finding("SloUnmeasurable", said))
         if spec.rollout and spec.rollout.metrics and not source.custom_queries:
             return Start(unmeasurable=Finding("CustomQueriesOff", _CUSTOM_OFF.format(name)))
         try:
@@ -189,6 +191,7 @@ class SignalGatherer:
         if self._metrics is None or not wanted or attempt.status.first_tick_at is None:
             return ()
         values: dict[GateQuery, tuple[float | None, ...]] = {}
+        failed: dict[str, str] = {}
         for query in gate_queries(attempt, seen.namespace, tests.scrape_interval_seconds):
             first = max(0, grid.ticks - query.samples)
             ends = [
@@ -196,8 +199,11 @@ class SignalGatherer:
                 for tick in range(first, grid.ticks)
             ]
             found = (self._metrics.value(tests.source, query.promql, end) for end in ends)
-            values[query] = tuple(await asyncio.gather(*found))
-        return judge_gates(attempt, values)
+            try:
+                values[query] = tuple(await asyncio.gather(*found))
+            except errors.MetricsError as error:
+                failed[query.gate] = error.message  # this gate's trouble, and no other signal's
+        return judge_gates(attempt, values, failed)
 
     def _counting(self, seen: Observation, name: str, source: MetricsSource) -> Counting:
         if self._metrics is None:
@@ -220,6 +226,10 @@ def _first(problems: Sequence[Problem], reasons: frozenset[ProblemReason] | None
     return next((one for one in problems if reasons is None or one.reason in reasons), None)
 
 
+_NO_TYPE: Final = (
+    "The metrics source {0} does not say which gateway it has: set metricsSources.{0}.gateway.type"
+    " (Traefik, EnvoyGateway or Istio) in the operator's configuration."
+)
 _CUSTOM_OFF: Final = (
     "spec.rollout.metrics: source {} takes no queries of users, since they can read across"
     " namespaces. Set customQueries in the operator's configuration, or leave them out."

@@ -57,20 +57,28 @@ def gate_queries(
 
 
 def judge_gates(
-    attempt: LLMRollout, values: Mapping[GateQuery, Sequence[float | None]]
+    attempt: LLMRollout,
+    values: Mapping[GateQuery, Sequence[float | None]],
+    failed: Mapping[str, str],
 ) -> tuple[Gate, ...]:
     """What each gate says.
 
     Args:
         attempt: With its gates.
         values: Of each query, oldest first; None: it gave none.
+        failed: By gate, why its query could not be answered; such a gate holds, and condemns
+            nobody.
     """
     by_gate = {(query.gate, query.of_stable): found for query, found in values.items()}
     judged = []
     for gate in attempt.spec.policy.metrics:
+        condemns = gate.action is GateAction.ROLLBACK
+        if gate.name in failed:
+            said = f"rollout.metrics, gate {gate.name}: {failed[gate.name]}".rstrip(".")
+            judged.append(Gate(gate.name, Verdict.ERROR, condemns, said))
+            continue
         stable = by_gate.get((gate.name, True), ())
         result = judge(gate, by_gate.get((gate.name, False), ()), stable)
-        condemns = gate.action is GateAction.ROLLBACK
         message = result.message.rstrip(".")
         judged.append(Gate(gate.name, Verdict(result.verdict), condemns, message))
     return tuple(judged)

@@ -98,7 +98,7 @@ def refusal(ledger: Ledger, target: str) -> Finding | None:
     entry = ledger.refused.get(target)
     if entry is not None:
         cure = Verb.RELEASE if entry.quarantined else Verb.RETRY
-        said = "was found harmful" if entry.quarantined else "did not make it"
+        said = "is quarantined" if entry.quarantined else "did not make it"
         return Finding(
             "RolledBack",
             f"r{entry.number} ({target}) {said} ({entry.reason}, see llmrollout {entry.rollout})."

@@ -321,8 +321,8 @@ def _next(attempt: LLMRollout, facts: Facts) -> Move:
         return go(onward, facts.now, Action.ADVANCE, "StepPassed", message)
     if spec.policy.approval is Approval.BEFORE_PROMOTION:
         message = (
-            f"All steps passed.{proof} Approve with the annotation"
-            f" rocksteady.dev/promote={spec.canary.hash}."
+            f"All steps passed.{proof} Approve with kubectl rocksteady promote"
+            f" {spec.deployment}, or the annotation rocksteady.dev/promote={spec.canary.hash}."
         )
         return hold(status, facts.now, "AwaitingApproval", message)
     return _bake(status, facts, "StepsPassed", f"All steps passed.{proof}")

@@ -42,7 +42,7 @@ class Slos(ApiModel):
     model_config = ConfigDict(json_schema_extra=crd(stored_defaults=False))
 
     window_seconds: Annotated[int, Field(ge=3600, le=7_776_000)] = 604_800
-    """Length of the error budget window."""
+    """Length of the error budget window. Not acted on yet."""
     availability: Availability | None = None
     time_to_first_token: LatencyObjective | None = None
     time_per_output_token: LatencyObjective | None = None

@@ -115,7 +115,7 @@ class RefusedRevision(ApiModel):
     rollout: Annotated[str, StringConstraints(max_length=253)]
     """Name of the LLMRollout that says why."""
     quarantined: bool = True
-    """True: it was found harmful. False: it merely did not make it."""
+    """True: it did harm, or a person aborted it. False: it merely did not make it in time."""
     since: datetime
     """When that was."""
 
