@@ -1,11 +1,13 @@
 """Read the samples of signals and count them: the same for the reconciler and for a replay."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from rocksteady.analysis.counts import Ticks
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, RolloutTests
+from rocksteady.errors import MetricsError, MetricsReason
 from rocksteady.ports import MetricsReader
 from rocksteady.queries.counting import Counted, count
 from rocksteady.queries.plan import SignalPlan
@@ -77,10 +79,20 @@ async def count_attempt(
     canary, stable = (
         RevisionTarget(namespace, spec.deployment, one.hash) for one in (spec.canary, spec.stable)
     )
+    plans = plans_of(tests)
+    if len(plans) != len(tests.signals):
+        raise MetricsError(
+            MetricsReason.SOURCE_UNKNOWN,
+            "This version of the operator no longer reads a signal that the attempt began with:"
+            " abort it, or go back to the version before.",
+        )
+    # At once: reads of the same time share queries, and a slow source is waited for once.
+    all_counted = await asyncio.gather(
+        *(count_signal(counting, plan, [canary, stable], grid) for plan in plans)
+    )
     ticks: dict[str, Ticks] = {}
     problems: list[Problem] = []
-    for test, plan in zip(tests.signals, plans_of(tests), strict=True):
-        counted = await count_signal(counting, plan, [canary, stable], grid)
+    for test, counted in zip(tests.signals, all_counted, strict=True):
         problems += counted.problems
         ticks |= side_by_side(test, counted, canary.revision, stable.revision)
     return ticks, tuple(problems)

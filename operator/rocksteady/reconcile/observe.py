@@ -40,7 +40,7 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
     frozen, missing = await read_frozen(owner.namespace, validation.deployment, cluster)
     gateways = await _read_gateways(owner, validation.deployment, cluster)
     status = read_status(manifest)
-    rollouts = await _read_rollouts(owner, cluster)
+    rollouts, attempts_before = await _read_rollouts(owner, cluster)
     obstacle = _obstacle(validation) or missing
     observation = Observation(
         namespace=key.namespace,
@@ -58,6 +58,7 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
         refers=bool(frozen),
         now=now,
         attempts=_attempts(rollouts),
+        attempts_before=attempts_before,
         reported=status,
         annotations=manifest["metadata"].get("annotations") or {},
         addresses=await _read_addresses(owner, cluster),
@@ -78,10 +79,16 @@ async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
     return Live(objects, tuple(lists[0]))
 
 
-async def _read_rollouts(owner: Owner, cluster: ClusterReader) -> dict[str, Manifest]:
+async def _read_rollouts(owner: Owner, cluster: ClusterReader) -> tuple[dict[str, Manifest], int]:
+    """LLMRollouts by name, and the highest number of one that an earlier owner left behind.
+
+    Their names are taken, and what they say can never be changed.
+    """
     selector = selector_text(owned_labels(owner.name))
     found = await cluster.list(kinds.LLM_ROLLOUT, owner.namespace, selector)
-    return {one["metadata"]["name"]: one for one in found if is_owned(owner, one)}
+    ours = {one["metadata"]["name"]: one for one in found if is_owned(owner, one)}
+    left = (one["spec"]["attempt"] for one in found if not is_owned(owner, one))
+    return ours, max(left, default=0)
 
 
 def _attempts(rollouts: Mapping[str, Manifest]) -> dict[str, LLMRollout]:

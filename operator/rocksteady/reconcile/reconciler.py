@@ -25,7 +25,7 @@ from rocksteady.reconcile.report import (
 )
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
-from rocksteady.rollout.course import Course, takes_away
+from rocksteady.rollout.course import Course, ends_unmeasured, takes_away
 from rocksteady.rollout.decide import decide
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.reading import Trip
@@ -120,10 +120,11 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
 async def _measured(key: Key, seen: Observation, needs: Dependencies) -> Observation:
     """What was seen, with what is counted.
 
-    Nobody waits for Prometheus while every response fails: the evidence comes with a later pass.
+    Nobody waits for Prometheus while every response fails, or when an attempt ends for what a
+    person or Kubernetes says: the evidence comes with a later pass, or is not needed.
     """
     tripped = replace(seen, trip=needs.lane.trip_of(key))
-    if takes_away(tripped):
+    if takes_away(tripped) or ends_unmeasured(tripped):
         return tripped
     measuring = asyncio.ensure_future(needs.signals.add(tripped))
     tripping = asyncio.ensure_future(needs.lane.tripped(key))

@@ -6,7 +6,7 @@ so a pass that comes before the next tick is complete is given the same again.
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -35,11 +35,14 @@ from rocksteady.rollout.freezing import (
     signal_test,
 )
 from rocksteady.rollout.gates import GateQuery, gate_queries, judge_gates
+from rocksteady.rollout.judging import step_tick
 from rocksteady.rollout.measuring import grid_of
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Gate, Reading, Start
 
+READING_SECONDS: Final = 30.0
+"""How long all signals of an attempt may take to be read, of a pass that may take 60 s."""
 DEFAULT_SOURCE: Final = "default"
 _BLINDING: Final = frozenset({ProblemReason.NO_SAMPLES, ProblemReason.SAMPLES_STALE})
 _HOPELESS: Final = frozenset(
@@ -158,10 +161,7 @@ class SignalGatherer:
         known = self._read_before.get(_key(seen))
         if known is not None and known[:2] == (name, grid) and known[2].blind is None:
             return known[2]
-        try:
-            reading = await self._counted(seen, attempt, tests, source, grid)
-        except errors.MetricsError as error:
-            return Reading(blind=Finding(error.reason, error.message))
+        reading = await _in_time(self._counted(seen, attempt, tests, source, grid))
         self._read_before[_key(seen)] = name, grid, reading
         return reading
 
@@ -193,7 +193,8 @@ class SignalGatherer:
         values: dict[GateQuery, tuple[float | None, ...]] = {}
         failed: dict[str, str] = {}
         for query in gate_queries(attempt, seen.namespace, tests.scrape_interval_seconds):
-            first = max(0, grid.ticks - query.samples)
+            # None from before the step: the canary had other shares then, or none.
+            first = max(step_tick(attempt, tests), grid.ticks - query.samples)
             ends = [
                 grid.start_seconds + (tick + 1) * grid.tick_seconds
                 for tick in range(first, grid.ticks)
@@ -211,6 +212,18 @@ class SignalGatherer:
                 errors.MetricsReason.SOURCE_UNKNOWN, "No metrics source is configured."
             )
         return Counting(self._metrics, name, source.scrape_interval_seconds, seen.now)
+
+
+async def _in_time(counted: Awaitable[Reading]) -> Reading:
+    """What was counted, or why it could not be in the time that a pass has for it."""
+    try:
+        async with asyncio.timeout(READING_SECONDS):
+            return await counted
+    except errors.MetricsError as error:
+        return Reading(blind=Finding(error.reason, error.message))
+    except TimeoutError:
+        said = f"The signals took more than {READING_SECONDS:.0f} s; look at the source's load."
+        return Reading(blind=Finding(errors.MetricsReason.TIMEOUT, said))
 
 
 def _key(seen: Observation) -> str:

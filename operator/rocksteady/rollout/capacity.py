@@ -25,14 +25,13 @@ class Share:
     canary: int
 
 
-def share_at(policy: RolloutPolicy, weight_percent: int, replicas: int, *, gateway: bool) -> Share:
+def share_at(policy: RolloutPolicy, weight_percent: int, replicas: int) -> Share:
     """Pods that a weight needs.
 
     Args:
         policy: Of the attempt.
         weight_percent: Share of the requests that the canary gets; 100: the bake.
         replicas: Wanted by the spec.
-        gateway: True when a gateway splits by weight; False: the number of pods is the split.
     """
     if replicas == 0:
         return Share(0, 0)
@@ -43,12 +42,10 @@ def share_at(policy: RolloutPolicy, weight_percent: int, replicas: int, *, gatew
         return Share(replicas - canary, canary)
     if weight_percent >= ALL:
         return Share(replicas, replicas)
-    if not gateway:
-        # canary / (canary + replicas) >= weight, in whole pods.
-        canary = -(-weight_percent * replicas // (ALL - weight_percent))
-        return Share(replicas, min(max(canary, policy.min_canary_replicas), replicas))
-    canary = max(-(-weight_percent * replicas // ALL), policy.min_canary_replicas)
-    return Share(replicas, min(canary, replicas))
+    # canary / (canary + replicas) >= weight, in whole pods: none carries more than stable's, and
+    # without a gateway that is the split.
+    canary = -(-weight_percent * replicas // (ALL - weight_percent))
+    return Share(replicas, min(max(canary, policy.min_canary_replicas), replicas))
 
 
 def goal_of(attempt: LLMRollout) -> int:
@@ -78,14 +75,14 @@ def weight_at(policy: RolloutPolicy, goal_percent: int, share: Share, *, gateway
 def attainable_percent(policy: RolloutPolicy, replicas: int, *, gateway: bool) -> tuple[int, ...]:
     """The weights that the steps come to with whole pods, ascending."""
     weights = (
-        weight_at(policy, step, share_at(policy, step, replicas, gateway=gateway), gateway=gateway)
+        weight_at(policy, step, share_at(policy, step, replicas), gateway=gateway)
         for step in policy.steps
     )
     return tuple(dict.fromkeys(weights))
 
 
-def peak_replicas(policy: RolloutPolicy, replicas: int, *, gateway: bool) -> int:
+def peak_replicas(policy: RolloutPolicy, replicas: int) -> int:
     """The most pods that a rollout needs at once."""
     goals = (*policy.steps, ALL)
-    shares = [share_at(policy, goal, replicas, gateway=gateway) for goal in goals]
+    shares = [share_at(policy, goal, replicas) for goal in goals]
     return max(share.stable + share.canary for share in shares)

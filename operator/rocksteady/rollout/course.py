@@ -33,7 +33,7 @@ from rocksteady.rollout.ledger import (
     read_ledger,
     refusal,
 )
-from rocksteady.rollout.machine import advance
+from rocksteady.rollout.machine import ENDS_UNMEASURED, advance
 from rocksteady.rollout.moves import Action, Move, whole
 from rocksteady.rollout.observation import Observation, RevisionRecord
 from rocksteady.rollout.policy import is_judged, policy_of
@@ -41,6 +41,8 @@ from rocksteady.rollout.reading import Reading, Trip
 from rocksteady.rollout.records import recorded
 from rocksteady.rollout.requests import read_requests
 
+SUSPENSIONS_MAX: Final = 2
+"""After so many times a canary that nobody can see gets no requests any more."""
 RESOURCE_AWARE_MIN: Final = 2
 """Replicas that `capacity: ResourceAware` needs: one keeps serving while the other is replaced."""
 
@@ -95,7 +97,8 @@ def handled_requests(seen: Observation) -> frozenset[str]:
 def ledger_of(seen: Observation) -> Ledger:
     """The attempts so far."""
     reported = seen.reported
-    return read_ledger(seen.attempts, reported.refused, reported.attempts, seen.now)
+    counted = max(reported.attempts, seen.attempts_before)
+    return read_ledger(seen.attempts, reported.refused, counted, seen.now)
 
 
 def settled_stable(seen: Observation) -> str | None:
@@ -166,6 +169,14 @@ def plot(seen: Observation) -> Course:
         return _begin(seen, base)
     blocked = None if seen.target is None else refusal(ledger, seen.target)
     return replace(base, refusal=None if settled_stable(seen) == seen.target else blocked)
+
+
+def ends_unmeasured(seen: Observation) -> bool:
+    """True when the open attempt ends for a reason that needs no signal, which are slow to read."""
+    if ledger_of(seen).attempt is None:
+        return False
+    move = plot(seen).move
+    return move is not None and move.reason in ENDS_UNMEASURED
 
 
 def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> Course:
@@ -270,11 +281,15 @@ def _blind(
 ) -> Finding | None:
     """Why the signals cannot be read.
 
-    That a canary without requests is not counted is no reason: it would never get any again.
+    That a canary without requests is not counted is no reason, at first: it would never get any
+    again.
     """
     if attempt.spec.tests is None:
         return None
-    silent = unmeasured(judgements) if attempt.status.weight_percent > 0 else None
+    suspended = [one for one in attempt.status.decisions if one.action == Action.SUSPEND.value]
+    tried_enough = len(suspended) >= SUSPENSIONS_MAX
+    has_requests = attempt.status.weight_percent > 0
+    silent = unmeasured(judgements) if has_requests or tried_enough else None
     return reading.blind or silent
 
 

@@ -145,8 +145,7 @@ def _running(seen: Observation, course: Course, roles: Roles) -> dict[str, int]:
     }
     if course.attempt is not None and course.is_open:
         policy, spec = course.attempt.spec.policy, course.attempt.spec
-        gateway = has_gateway(seen, course.attempt)
-        share = share_at(policy, goal_of(course.attempt), wanted, gateway=gateway)
+        share = share_at(policy, goal_of(course.attempt), wanted)
         running = {**running, spec.stable.hash: share.stable, spec.canary.hash: share.canary}
     return _without_spares(seen, running, roles.stable) if _saves(seen, course) else running
 

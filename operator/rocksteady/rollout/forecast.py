@@ -84,7 +84,7 @@ def forecast(
         policy=policy,
         replicas=replicas,
         steps=steps,
-        peak_pods=peak_replicas(policy, replicas, gateway=gateway),
+        peak_pods=peak_replicas(policy, replicas),
         seconds=sum(step.seconds for step in steps) + policy.keep_stable_seconds,
         plans=plans,
         unmeasurable=unmeasurable,
@@ -141,7 +141,7 @@ def _weights(
     """
     found: dict[int, tuple[int, int, Share]] = {}
     for wanted in policy.steps:
-        pods = share_at(policy, wanted, replicas, gateway=gateway)
+        pods = share_at(policy, wanted, replicas)
         weight = weight_at(policy, wanted, pods, gateway=gateway)
         found.setdefault(weight, (wanted, weight, pods))
     return list(found.values())

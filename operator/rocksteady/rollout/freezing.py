@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import Final
 
 from rocksteady.analysis.dispersion import MOST_FOR_ERRORS, design_effect, windows
@@ -92,7 +93,10 @@ def _histogram(counted: Counted, revision: str) -> dict[float, int]:
         seen = [tick for tick in ticks if tick is not None]
         histogram[le] = sum(tick.total - tick.bad for tick in seen)
         histogram[math.inf] = sum(tick.total for tick in seen)
-    return dict(sorted(histogram.items()))
+    # A bucket that was reset apart from the others would make it fall.
+    boundaries = sorted(histogram)
+    rising = accumulate((histogram[le] for le in boundaries), max)
+    return dict(zip(boundaries, rising, strict=True))
 
 
 def _decimal(number: float) -> str:

@@ -126,7 +126,7 @@ def rules_of(tests: RolloutTests, requests_least: int, counted_from_tick: int) -
 
 def rules_of_step(attempt: LLMRollout, tests: RolloutTests) -> Rules:
     """When which verdict is given in the present step."""
-    return rules_of(tests, attempt.spec.policy.min_step_requests, _step_tick(attempt, tests))
+    return rules_of(tests, attempt.spec.policy.min_step_requests, step_tick(attempt, tests))
 
 
 def requests_of_step(attempt: LLMRollout, reading: Reading) -> TickCounts | None:
@@ -135,7 +135,7 @@ def requests_of_step(attempt: LLMRollout, reading: Reading) -> TickCounts | None
     if tests is None or attempt.status.first_tick_at is None:
         return None
     counted = _counted_for(tests, reading)
-    return None if counted is None else total(counted[_step_tick(attempt, tests) :])
+    return None if counted is None else total(counted[step_tick(attempt, tests) :])
 
 
 def _counted_for(tests: RolloutTests, reading: Reading) -> Ticks | None:
@@ -158,7 +158,7 @@ def split_trouble(attempt: LLMRollout, reading: Reading) -> Finding | None:
         return None
     wanted = -(-SPLIT_SECONDS // tests.tick_seconds)
     counted = _counted_for(tests, reading)
-    step = counted[_step_tick(attempt, tests) :] if counted is not None else ()
+    step = counted[step_tick(attempt, tests) :] if counted is not None else ()
     if len(step) < wanted:
         return None
     last = total(step[-wanted:])
@@ -216,7 +216,7 @@ def unmeasured(judgements: tuple[SignalJudgement, ...]) -> Finding | None:
     return None
 
 
-def _step_tick(attempt: LLMRollout, tests: RolloutTests) -> int:
+def step_tick(attempt: LLMRollout, tests: RolloutTests) -> int:
     """Index of the first tick that is all of the present step: requests before it were split else.
 
     It may be one that is yet to come.

@@ -40,6 +40,8 @@ from rocksteady.rollout.requests import Request, Verb
 CONDEMNING: Final = frozenset({"CrashLooping", "OutOfMemory", "NeverReady"})
 """Troubles of pods that are the revision's own fault. An image that cannot be pulled, a quota, a
 node without room or a Secret that is missing are not: another try of the same may well succeed."""
+ENDS_UNMEASURED: Final = CONDEMNING | {"SpecReverted", "SpecChanged", "AbortRequested"}
+"""Reasons for which an attempt ends whatever its signals say: the first rules."""
 BLIND_LIMIT_SECONDS: Final = 900
 """How long a canary may have requests while nobody can see how it fares, unless its tests say."""
 BLIND_GRACE: Final = 2 / 15
@@ -91,7 +93,9 @@ def _harmful(attempt: LLMRollout, facts: Facts) -> Move | None:
     """Proven harm, by the evidence or by a gate of the user's own that may condemn."""
     status = attempt.status
     failed = [one for one in facts.judgements if one.verdict is Verdict.FAILED]
-    broken = [gate for gate in facts.gates if gate.condemns and gate.verdict is Verdict.FAILED]
+    # Without requests a query says nothing of the canary.
+    gates = facts.gates if status.weight_percent > 0 else ()
+    broken = [gate for gate in gates if gate.condemns and gate.verdict is Verdict.FAILED]
     if status.first_tick_at is None or not (failed or broken):
         return None
     if failed:
@@ -153,7 +157,9 @@ def _blind(attempt: LLMRollout, facts: Facts) -> Move | None:
     text = f"{facts.blind.message} ({facts.blind.reason})"
     tests = attempt.spec.tests
     limit_seconds = tests.blind_limit_seconds if tests else BLIND_LIMIT_SECONDS
-    if seconds >= limit_seconds and status.weight_percent > 0:
+    # Nobody is kept from a canary that alone can answer.
+    alive = facts.stable is not None and facts.stable.ready > 0
+    if seconds >= limit_seconds and status.weight_percent > 0 and alive:
         away = status.model_copy(update={**_from_the_start(), "weight_percent": 0})
         message = (
             f"Nothing was seen of it for {seconds / 60:.0f} min, so it gets no requests until there"
@@ -198,7 +204,9 @@ def _suspicious(attempt: LLMRollout, facts: Facts) -> Move | None:
     if attempt.status.weight_percent == 0:
         return None
     for one in facts.judgements:
-        if one.evidence.value >= HOLD_EVIDENCE:
+        # What is compared no more in the bake can get no better either.
+        frozen = attempt.status.baking_since is not None and one.boundary_seconds is not None
+        if one.evidence.value >= HOLD_EVIDENCE and not frozen:
             return hold(attempt.status, facts.now, "EvidenceInconclusive", f"{one.sentence}.")
     for gate in facts.gates:
         if gate.verdict is not Verdict.PASSED:
@@ -212,7 +220,7 @@ def _capacity(attempt: LLMRollout, facts: Facts) -> Move | None:
     goal = goal_of(attempt)
     if _has_capacity(attempt, facts, goal):
         return None
-    share = share_at(attempt.spec.policy, goal, facts.replicas, gateway=facts.gateway)
+    share = share_at(attempt.spec.policy, goal, facts.replicas)
     if share.canary == 0:
         return _no_room(attempt, facts)
     ready = facts.canary.ready if facts.canary else 0
@@ -240,7 +248,7 @@ def _give_weight(attempt: LLMRollout, facts: Facts) -> Move | None:
     """The pods are there: give the canary the requests of the present step."""
     status, policy = attempt.status, attempt.spec.policy
     goal = goal_of(attempt)
-    share = share_at(policy, goal, facts.replicas, gateway=facts.gateway)
+    share = share_at(policy, goal, facts.replicas)
     weight = weight_at(policy, goal, share, gateway=facts.gateway)
     begun = max(1, status.step)
     if status.weight_percent == weight and status.phase is not Phase.STARTING:
@@ -362,7 +370,7 @@ def _from_the_start() -> dict[str, Any]:
 def _has_capacity(attempt: LLMRollout, facts: Facts, goal_percent: int) -> bool:
     """True when the canary has the ready pods that a weight needs, and they can be reached."""
     policy = attempt.spec.policy
-    share = share_at(policy, goal_percent, facts.replicas, gateway=facts.gateway)
+    share = share_at(policy, goal_percent, facts.replicas)
     ready = facts.canary.ready if facts.canary and facts.canary.current else 0
     return share.canary > 0 and ready >= share.canary and facts.addresses > 0
 

@@ -46,14 +46,20 @@ def side_by_side(test: SignalTest, counted: Counted, canary: str, stable: str) -
         both = _paired(counted.counts[canary], counted.counts[stable])
         return {series_of(test.signal): both}
     found: dict[str, Ticks] = {}
+    # As frozen, boundaries have nine digits.
+    seen = {
+        revision: {round(le, 9): ticks for le, ticks in by_boundary.items()}
+        for revision, by_boundary in counted.by_boundary.items()
+    }
     for index, boundary in enumerate(test.boundaries):
         le = float(boundary.le_seconds)
         # When there was no history, the objective's own boundary is found out by what is read now.
         of_now = counted.counts if index == 0 else {}
-        sides = [
-            counted.by_boundary.get(revision, {}).get(le, of_now.get(revision, ()))
-            for revision in (canary, stable)
-        ]
+        sides = []
+        for revision in (canary, stable):
+            # A boundary that is gone, as with another version of the engine, is blind.
+            gone = (None,) * len(counted.counts[revision])
+            sides.append(seen.get(revision, {}).get(le, of_now.get(revision, gone)))
         found[series_of(test.signal, boundary.le_seconds)] = _paired(*sides)
     return found
 

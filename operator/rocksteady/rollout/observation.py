@@ -84,6 +84,8 @@ class Observation:
         refers: True when the spec refers to ConfigMaps, which no watch reports.
         now: When it was seen.
         attempts: LLMRollouts by name.
+        attempts_before: Highest number of an attempt that an earlier LLMDeployment of this name
+            left behind; 0: there is none.
         reported: The status as it was reported last.
         annotations: Of the LLMDeployment: what people ask for.
         addresses: By revision, how many ready addresses its Service has: where requests can go.
@@ -109,6 +111,7 @@ class Observation:
     refers: bool = False
     now: datetime = _EPOCH
     attempts: Mapping[str, LLMRollout] = field(default_factory=dict)
+    attempts_before: int = 0
     reported: LLMDeploymentStatus = field(default_factory=LLMDeploymentStatus)
     annotations: Mapping[str, str] = field(default_factory=dict)
     addresses: Mapping[str, int] = field(default_factory=dict)

@@ -82,7 +82,7 @@ async def test_observe__looks_for_trouble_only_while_pods_are_missing() -> None:
     simulation.cluster.put(found)
     trouble = (await workload(simulation)).trouble
     assert trouble is not None
-    assert trouble.reason == "NeverReady"
+    assert trouble.reason == "NotStarted"
 
 
 async def test_observe__sees_only_what_this_very_object_controls() -> None:

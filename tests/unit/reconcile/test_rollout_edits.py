@@ -61,7 +61,7 @@ async def test_edit__to_a_refused_revision_goes_back_to_stable() -> None:
     assert simulation.weights == {"llama:a": 100}
 
 
-@pytest.mark.parametrize(("replicas", "canary"), [(30, 3), (1, 1)], ids=["more", "fewer"])
+@pytest.mark.parametrize(("replicas", "canary"), [(30, 4), (1, 1)], ids=["more", "fewer"])
 async def test_edit__of_replicas_reaches_both(replicas: int, canary: int) -> None:
     simulation = await stepping()
     simulation.change(judged("llama:b", replicas))

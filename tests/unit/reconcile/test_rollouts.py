@@ -73,7 +73,7 @@ async def test_canary__starts_with_two_pods_and_gets_more_with_its_weight() -> N
     simulation = await stepping(replicas=10)
     assert simulation.replicas() == {"llama:a": 10, "llama:b": 2}
     await simulation.until(lambda: simulation.weight == 50)
-    assert simulation.replicas() == {"llama:a": 10, "llama:b": 5}
+    assert simulation.replicas() == {"llama:a": 10, "llama:b": 10}, "equal loads"
 
 
 async def test_both_bad__alike_is_held_while_stable_burns_and_never_rolled_back() -> None:

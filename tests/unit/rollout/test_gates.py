@@ -3,9 +3,10 @@ import pytest
 from rocksteady.analysis.verdict import Verdict
 from rocksteady.api.v1alpha1.policy import GateAction, MetricGate
 from rocksteady.rollout.gates import gate_queries, judge_gates
+from rocksteady.rollout.machine import advance
 from rocksteady.rollout.reading import Gate
 from tests.builders import NAMESPACE, A, B
-from tests.unit.rollout.attempts import stepping
+from tests.unit.rollout.attempts import facts, stepping
 
 QUEUE = MetricGate(
     name="queue",
@@ -66,3 +67,14 @@ def test_judge_gates__of_a_query_that_fails_is_an_error_of_that_gate_alone() -> 
         message="rollout.metrics, gate queue: The query gives 3 series",
     )
     assert gates[1].verdict is Verdict.PASSED
+
+
+def test_gate__that_may_roll_back_condemns_no_canary_that_has_no_requests() -> None:
+    failed = Gate("queue", Verdict.FAILED, condemns=True, message="queue: 0 is less than 1")
+    suspended = stepping(metrics=(QUEUE,))
+    status = suspended.status.model_copy(update={"weight_percent": 0})
+
+    move = advance(suspended.model_copy(update={"status": status}), facts(gates=(failed,)))
+
+    assert move.status.outcome is None
+    assert advance(suspended, facts(gates=(failed,))).reason == "MetricGateFailed"

@@ -122,19 +122,19 @@ WAITING = [
     ),
     pytest.param(
         stepping(step=4, weight=50, since=STEP_SECONDS),
-        facts(canary=running(5), replicas=10),
+        facts(canary=running(10), replicas=10),
         ("Bake", "StepsPassed"),
         id="after the last step comes the bake",
     ),
     pytest.param(
         stepping(step=4, weight=50, since=STEP_SECONDS, approval="BeforePromotion"),
-        facts(canary=running(5), replicas=10),
+        facts(canary=running(10), replicas=10),
         ("Hold", "AwaitingApproval"),
         id="with approval the bake waits for a person",
     ),
     pytest.param(
         baking(weight=50),
-        facts(canary=running(5), replicas=10),
+        facts(canary=running(9), replicas=10),
         (None, "PodsStarting"),
         id="the bake begins with all pods",
     ),
