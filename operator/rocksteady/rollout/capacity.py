@@ -59,14 +59,13 @@ def goal_of(attempt: LLMRollout) -> int:
 def weight_at(policy: RolloutPolicy, goal_percent: int, share: Share, *, gateway: bool) -> int:
     """The canary's weight in percent once its pods are ready.
 
-    Without a gateway it is what the pods' numbers come to. In the bake a part is held back for
-    stable, as much as its pods can be trusted with.
+    Without a gateway it is what the pods' numbers come to, in the bake too: with all requests at
+    the canary there would be nothing to compare it with. A gateway holds a part back for stable.
     """
     if share.canary == 0:
         return 0
     if not gateway:
-        total = share.stable + share.canary
-        return ALL if goal_percent >= ALL else round(ALL * share.canary / total)
+        return round(ALL * share.canary / (share.stable + share.canary))
     if goal_percent < ALL:
         return goal_percent
     return ALL - policy.holdback_percent if share.stable else ALL

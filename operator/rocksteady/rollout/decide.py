@@ -212,13 +212,13 @@ def _split(seen: Observation, course: Course) -> dict[str, int]:
 
 
 def _selected(seen: Observation, course: Course) -> tuple[str, ...]:
-    """Without a gateway the Service is the split: stable, then both, then the canary."""
+    """Without a gateway the Service is the split: stable, then both; the canary when it serves."""
     if not course.is_open or course.attempt is None or has_gateway(seen, course.attempt):
         return ()
     spec, weight = course.attempt.spec, course.attempt.status.weight_percent
     if weight == 0 or seen.addresses.get(spec.canary.hash, 0) == 0:
         return ()
-    return (spec.canary.hash,) if weight >= ALL else (spec.stable.hash, spec.canary.hash)
+    return spec.stable.hash, spec.canary.hash
 
 
 def _still_routed(seen: Observation, stable: str | None, canary: str | None) -> str | None:

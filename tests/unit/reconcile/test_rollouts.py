@@ -367,12 +367,12 @@ async def test_no_gateway__the_service_selects_stable_then_both_then_the_canary(
     assert simulation.weight == 25  # one of four pods: what 10 % come to
     both = simulation.front
     assert both is None
-    await simulation.until(lambda: simulation.weight == 100)
+    await simulation.until(lambda: simulation.newest.status.phase == "Baking")
     await simulation.reconcile()
-    canary = simulation.front
-    assert canary not in {None, first}
+    assert (simulation.weight, simulation.front) == (50, None), "stable stays for comparison"
     attempt = await simulation.finished()
     assert attempt.status.outcome == "Promoted"
+    assert simulation.front not in {None, first}
     assert simulation.condition("MetricsAvailable")[1] != "Read"
     assert simulation.replicas() == {"llama:b": 3}
 
@@ -416,7 +416,7 @@ async def test_status_lost__the_attempt_goes_on(weight: int) -> None:
     assert simulation.outcomes == ["Promoted"]
 
 
-@pytest.mark.parametrize("weight", [33, 50, 100])
+@pytest.mark.parametrize("weight", [33, 50])
 async def test_status_lost__without_a_gateway_a_bad_canary_does_not_become_stable(
     weight: int,
 ) -> None:

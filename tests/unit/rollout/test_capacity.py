@@ -88,7 +88,7 @@ def test_canary_pod__never_carries_more_than_one_of_stable_would(
         pytest.param(10, Share(4, 2), True, 10, id="a gateway gives what is wanted"),
         pytest.param(10, Share(4, 1), False, 20, id="without one it is the share of the pods"),
         pytest.param(100, Share(4, 4), True, 95, id="the bake holds 5 percent back"),
-        pytest.param(100, Share(4, 4), False, 100, id="without a gateway it cannot"),
+        pytest.param(100, Share(4, 4), False, 50, id="without a gateway the pods are the split"),
         pytest.param(100, Share(0, 4), True, 100, id="nor without a pod of stable"),
         pytest.param(50, Share(1, 0), True, 0, id="no pod, no requests"),
     ],
