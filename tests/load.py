@@ -182,7 +182,10 @@ class Load:
         ]
         # Without the variables that name a proxy.
         environment = {"PATH": os.environ["PATH"]}
-        self._process = subprocess.Popen(command, env=environment)
+        # A shell without job control lets its background jobs ignore SIGINT, and so do their
+        # children: `env` gives the load tool its own way with it again, since it ends by that.
+        heeding = ["env", "--default-signal=INT", *command]
+        self._process = subprocess.Popen(heeding, env=environment)
         self._started = time.monotonic()
         return self
 
