@@ -71,13 +71,16 @@ def weight_at(policy: RolloutPolicy, goal_percent: int, share: Share, *, gateway
     return ALL - policy.holdback_percent if share.stable else ALL
 
 
-def attainable_percent(policy: RolloutPolicy, replicas: int, *, gateway: bool) -> tuple[int, ...]:
-    """The weights that the steps come to with whole pods, ascending."""
-    weights = (
-        weight_at(policy, step, share_at(policy, step, replicas), gateway=gateway)
-        for step in policy.steps
-    )
-    return tuple(dict.fromkeys(weights))
+def attainable_steps(
+    policy: RolloutPolicy, replicas: int, *, gateway: bool
+) -> tuple[tuple[int, int, Share], ...]:
+    """Steps as wanted, as whole pods give them, and their pods; one of two that are the same."""
+    found: dict[int, tuple[int, int, Share]] = {}
+    for wanted in policy.steps:
+        pods = share_at(policy, wanted, replicas)
+        weight = weight_at(policy, wanted, pods, gateway=gateway)
+        found.setdefault(weight, (wanted, weight, pods))
+    return tuple(found.values())
 
 
 def peak_replicas(policy: RolloutPolicy, replicas: int) -> int:

@@ -33,7 +33,7 @@ from rocksteady.rollout.ledger import (
     read_ledger,
     refusal,
 )
-from rocksteady.rollout.machine import ENDS_UNMEASURED, advance
+from rocksteady.rollout.machine import UNMEASURED_RULES, advance
 from rocksteady.rollout.moves import Action, Move, whole
 from rocksteady.rollout.observation import Observation, RevisionRecord
 from rocksteady.rollout.policy import is_judged, policy_of
@@ -173,10 +173,11 @@ def plot(seen: Observation) -> Course:
 
 def ends_unmeasured(seen: Observation) -> bool:
     """True when the open attempt ends for a reason that needs no signal, which are slow to read."""
-    if ledger_of(seen).attempt is None:
+    attempt = ledger_of(seen).attempt
+    if attempt is None:
         return False
-    move = plot(seen).move
-    return move is not None and move.reason in ENDS_UNMEASURED
+    facts = _facts(seen, attempt, Reading(), ())
+    return any(rule(attempt, facts) is not None for rule in UNMEASURED_RULES)
 
 
 def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> Course:

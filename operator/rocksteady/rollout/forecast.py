@@ -10,7 +10,7 @@ from rocksteady.api.v1alpha1.llmrollout import RolloutPolicy
 from rocksteady.queries.objectives import objectives_of
 from rocksteady.queries.plan import NO_GATEWAY, SignalPlan, Unmeasurable, plan_signals
 from rocksteady.queries.signals import Signal
-from rocksteady.rollout.capacity import Share, peak_replicas, share_at, weight_at
+from rocksteady.rollout.capacity import Share, attainable_steps, peak_replicas
 from rocksteady.rollout.freezing import ALPHA, planned_seconds
 from rocksteady.rollout.policy import policy_of
 
@@ -78,7 +78,7 @@ def forecast(
     known = requests_per_second if plans else None
     steps = tuple(
         Step(wanted, weight, _seconds(policy, weight, known), pods)
-        for wanted, weight, pods in _weights(policy, replicas, gateway=gateway)
+        for wanted, weight, pods in attainable_steps(policy, replicas, gateway=gateway)
     )
     return Forecast(
         policy=policy,
@@ -130,21 +130,6 @@ def detections(
         ratio: detection(ratio, requests_per_second, weight, assumed, runs=RUNS)
         for ratio in error_ratios
     }
-
-
-def _weights(
-    policy: RolloutPolicy, replicas: int, *, gateway: bool
-) -> list[tuple[int, int, Share]]:
-    """Steps as wanted, as whole pods give them, and their pods; one of two that come to the same.
-
-    The weights are those of `attainable_percent`.
-    """
-    found: dict[int, tuple[int, int, Share]] = {}
-    for wanted in policy.steps:
-        pods = share_at(policy, wanted, replicas)
-        weight = weight_at(policy, wanted, pods, gateway=gateway)
-        found.setdefault(weight, (wanted, weight, pods))
-    return list(found.values())
 
 
 def _seconds(

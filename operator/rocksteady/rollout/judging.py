@@ -192,7 +192,13 @@ def stable_burning(attempt: LLMRollout, reading: Reading) -> str:
     return ""
 
 
-def power_of(attempt: LLMRollout, judgements: Sequence[SignalJudgement]) -> str:
+def proof_of(attempt: LLMRollout, judgements: Sequence[SignalJudgement]) -> str:
+    """What was found, and what that is worth, for the record of a pass; each after a space."""
+    said = [*(f"{one.sentence}." for one in judgements), _power_of(attempt, judgements)]
+    return "".join(f" {sentence}" for sentence in said if sentence)
+
+
+def _power_of(attempt: LLMRollout, judgements: Sequence[SignalJudgement]) -> str:
     """What a pass of availability is worth, in a sentence; empty when it was not counted."""
     tests = attempt.spec.tests
     effects = {test.signal: float(test.design_effect) for test in tests.signals} if tests else {}

@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from rocksteady.analysis.verdict import HOLD_EVIDENCE, SignalJudgement, Verdict
+from rocksteady.analysis.verdict import HOLD_EVIDENCE, Verdict
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, LLMRolloutStatus, Outcome, Phase
 from rocksteady.api.v1alpha1.policy import Approval
 from rocksteady.rollout.capacity import goal_of, share_at, weight_at
 from rocksteady.rollout.deadline import back_to_stable, least_seconds, within_deadline
 from rocksteady.rollout.facts import Facts
-from rocksteady.rollout.judging import power_of
+from rocksteady.rollout.judging import proof_of
 from rocksteady.rollout.moves import (
     BLIND,
     NOTHING_WANTED,
@@ -40,8 +40,6 @@ from rocksteady.rollout.requests import Request, Verb
 CONDEMNING: Final = frozenset({"CrashLooping", "OutOfMemory", "NeverReady"})
 """Troubles of pods that are the revision's own fault. An image that cannot be pulled, a quota, a
 node without room or a Secret that is missing are not: another try of the same may well succeed."""
-ENDS_UNMEASURED: Final = CONDEMNING | {"SpecReverted", "SpecChanged", "AbortRequested"}
-"""Reasons for which an attempt ends whatever its signals say: the first rules."""
 BLIND_LIMIT_SECONDS: Final = 900
 """How long a canary may have requests while nobody can see how it fares, unless its tests say."""
 BLIND_GRACE: Final = 2 / 15
@@ -315,7 +313,7 @@ def _unproven(attempt: LLMRollout, facts: Facts) -> Move | None:
 def _next(attempt: LLMRollout, facts: Facts) -> Move:
     """Everything that was asked of this step is there."""
     status, spec = attempt.status, attempt.spec
-    proof = _proof(attempt, facts.judgements)
+    proof = proof_of(attempt, facts.judgements)
     if status.phase is Phase.BAKING:
         message = f"{spec.canary.label} serves from now on.{proof}"
         return finish(status, facts.now, Outcome.PROMOTED, "BakeCompleted", message)
@@ -336,10 +334,10 @@ def _next(attempt: LLMRollout, facts: Facts) -> Move:
     return _bake(status, facts, "StepsPassed", f"All steps passed.{proof}")
 
 
+UNMEASURED_RULES: Final[Sequence[Rule]] = (_change_of_mind, _abort, _broken)
+"""Those that end an attempt whatever its signals say, which are slow to read."""
 RULES: Final[Sequence[Rule]] = (
-    _change_of_mind,
-    _abort,
-    _broken,
+    *UNMEASURED_RULES,
     _harmful,
     _taken_away,
     _promote_at_once,
@@ -395,11 +393,3 @@ def _handled(move: Move, request: Request) -> Move:
     handled = (*move.status.handled_requests, request.text)
     status = move.status.model_copy(update={"handled_requests": handled})
     return replace(move, status=status, actor=request.actor)
-
-
-def _proof(attempt: LLMRollout, judgements: Sequence[SignalJudgement]) -> str:
-    """What was found, and what that is worth, for the record of a pass."""
-    power = power_of(attempt, judgements)
-    return "".join(
-        f" {said}" for said in (*(f"{one.sentence}." for one in judgements), power) if said
-    )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rocksteady.api.v1alpha1.policy import Capacity
 from rocksteady.rollout.capacity import (
     Share,
-    attainable_percent,
+    attainable_steps,
     goal_of,
     peak_replicas,
     share_at,
@@ -106,9 +106,14 @@ def test_goal__is_that_of_the_step_and_everything_in_the_bake() -> None:
 
 def test_attainable__without_a_gateway_is_what_whole_pods_give() -> None:
     few = policy(min_canary_replicas=1)
-    assert attainable_percent(few, 1, gateway=False) == (50,)
-    assert attainable_percent(few, 10, gateway=False) == (9, 17, 29, 50)
-    assert attainable_percent(few, 10, gateway=True) == (5, 10, 25, 50)
+
+    def weights(replicas: int, *, gateway: bool) -> tuple[int, ...]:
+        found = attainable_steps(few, replicas, gateway=gateway)
+        return tuple(weight for _, weight, _ in found)
+
+    assert weights(1, gateway=False) == (50,)
+    assert weights(10, gateway=False) == (9, 17, 29, 50)
+    assert weights(10, gateway=True) == (5, 10, 25, 50)
 
 
 def test_peak__is_twice_the_replicas_or_what_is_wanted() -> None:
