@@ -379,7 +379,7 @@ def test_operator__started_before_its_crd_waits_for_it(tmp_path: Path) -> None:
     with api_server(VERSION, tmp_path) as kubeconfig:
         kubectl = kubectl_for(kubeconfig)
         with running_operator(kubeconfig, tmp_path) as operator:
-            wait_until(lambda: "the CRD is not installed yet" in tail(operator.log), "it says so")
+            wait_until(lambda: "a CRD is not installed yet" in tail(operator.log), "it says so")
             assert operator.probe("/healthz") == "ok"
 
             install_crd(kubectl)

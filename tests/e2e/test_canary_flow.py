@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
@@ -69,9 +70,28 @@ def _without_prometheus(cluster: LocalCluster) -> Iterator[None]:
         cluster.kubectl.run(*rollout, "--timeout=60s")
 
 
-def test_flow__a_harmless_canary_is_promoted_and_no_request_is_lost(
-    cluster: LocalCluster, namespace: str
-) -> None:
+@dataclass(frozen=True)
+class Promotion:
+    """A change that was promoted under load, and what was seen of it.
+
+    Attributes:
+        canary: Hash of the revision.
+        record: Status of its LLMRollout.
+        failures: Requests that failed meanwhile.
+        pods_at_95_percent: Its pods while it had 95 % of the requests.
+        pods_afterwards: Its pods once the attempt was over.
+    """
+
+    canary: str
+    record: Manifest
+    failures: tuple[str, ...]
+    pods_at_95_percent: set[str]
+    pods_afterwards: set[str]
+
+
+@pytest.fixture(scope="module")
+def promotion(cluster: LocalCluster, namespace: str) -> Promotion:
+    """The LLMDeployment `good`, whose second revision was promoted under load."""
     kubectl = cluster.kubectl
     kubectl.apply(_model(namespace, "good"))
     wait_ready(cluster, namespace, "good")
@@ -89,18 +109,27 @@ def test_flow__a_harmless_canary_is_promoted_and_no_request_is_lost(
         wait_until(lambda: _rollout(cluster, namespace, "good-1").get("outcome"), "it is over", 60)
         wait_ready(cluster, namespace, "good")
 
-    status = _rollout(cluster, namespace, "good-1")
-    assert status["outcome"] == "Promoted"
-    assert load.outcome.failures == ()
-    assert len(pods) == 2
-    assert _pods(cluster, namespace, canary) == pods, "promotion restarts no pod"
-    weights = [one["weightPercent"] for one in status["decisions"]]
+    record = _rollout(cluster, namespace, "good-1")
+    return Promotion(
+        canary, record, load.outcome.failures, pods, _pods(cluster, namespace, canary)
+    )
+
+
+def test_flow__a_harmless_canary_is_promoted_and_no_request_is_lost(
+    cluster: LocalCluster, namespace: str, promotion: Promotion
+) -> None:
+    assert promotion.record["outcome"] == "Promoted"
+    assert promotion.failures == ()
+    assert len(promotion.pods_at_95_percent) == 2
+    assert promotion.pods_afterwards == promotion.pods_at_95_percent, "promotion restarts no pod"
+    weights = [one["weightPercent"] for one in promotion.record["decisions"]]
     assert weights == sorted(weights), "it only ever got more"
-    found = kubectl.get("llmdep", "good", namespace)["status"]
-    assert found["revisions"]["stable"]["hash"] == canary
+    found = cluster.kubectl.get("llmdep", "good", namespace)["status"]
+    assert found["revisions"]["stable"]["hash"] == promotion.canary
     assert "canary" not in found["revisions"]
 
 
+@pytest.mark.usefixtures("promotion")
 def test_flow__every_decision_on_record_can_be_computed_again(
     cluster: LocalCluster, namespace: str
 ) -> None:
@@ -154,6 +183,7 @@ def test_flow__with_prometheus_away_it_is_held_then_kept_from_users_and_goes_on_
     assert load.outcome.failures == ()
 
 
+@pytest.mark.usefixtures("promotion")
 def test_flow__with_prometheus_away_nothing_happens_to_a_promoted_revision(
     cluster: LocalCluster, namespace: str
 ) -> None:
@@ -166,6 +196,7 @@ def test_flow__with_prometheus_away_nothing_happens_to_a_promoted_revision(
     assert after["status"]["conditions"] == before["status"]["conditions"]
 
 
+@pytest.mark.usefixtures("promotion")
 def test_flow__a_route_that_is_edited_by_hand_is_restored_and_said(
     cluster: LocalCluster, namespace: str
 ) -> None:
