@@ -1,233 +1,190 @@
 """How fast a harmful canary is rolled back on a real cluster, and how often a good one is.
 
-Each run is an LLMDeployment of its own with a simulated engine, behind the real gateway, under 50
-requests a second, the canary at 10 %. Runs go side by side in lanes. Times are told by the
-LLMRollouts (from the first share of requests to the rollback) and by the clients
-(from the first failure to the last).
+Lanes go side by side, each an LLMDeployment with a simulated engine behind the real gateway, under
+50 requests a second while a canary has 10 % of them. Times are told by the LLMRollouts (from the
+first share of requests to the rollback), by a watch of the API server (from a pod's status to the
+route) and by the clients (from the first failure to the last).
 
-    python -m bench.decisions --runs 10 --lanes 3 --out bench/README.md
+    python -m bench.decisions --runs 10 --out bench/README.md
 """
 
 import json
 import statistics
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import click
 
-from tests.e2e.lanes import simulated_model, vegeta
-from tests.kubectl import Kubectl, Manifest
-from tests.load import Load, chat_request
+from bench.cluster_watch import ClusterWatch
+from bench.lane import NAMESPACE, PER_SECOND, Lane, Run, Scenario, local_kubectl
+from tests.kubectl import Kubectl
 
-NAMESPACE = "bench-decisions"
-SLOS: Manifest = {
-    "availability": {"objectivePercent": "99.5"},
-    "timeToFirstToken": {"objectivePercent": "97", "thresholdMilliseconds": 1000},
-    "requestLatency": {"objectivePercent": "99", "thresholdMilliseconds": 2500},
-}
-ROLLOUT: Manifest = {"steps": [{"weightPercent": 10}], "minStepSeconds": 3600}
-PER_SECOND = 50
-ENGINE = ["--first-token-milliseconds", "180", "--sigma", "0.7", "--token-milliseconds", "1"]
-BEFORE_SECONDS = 15
-DECIDING = frozenset({"RollBack", "TakeAway"})
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What a canary does.
-
-    Attributes:
-        name: As the table says it.
-        stable: Arguments of the engine that serves.
-        canary: Arguments of the engine that is to take over.
-        seconds: How long it is watched at most.
-        harmful: True when it should be rolled back, or lose its requests.
-        limit: What the median should not exceed, in seconds; None: nothing is asked.
-    """
-
-    name: str
-    stable: Sequence[str]
-    canary: Sequence[str]
-    seconds: int
-    harmful: bool
-    limit: float | None = None
-
-
-SCENARIOS = (
-    Scenario("5 % errors", (), ("--error-percent", "5"), 420, harmful=True, limit=165),
-    Scenario("2 % errors", (), ("--error-percent", "2"), 720, harmful=True, limit=330),
-    Scenario("latency x2", (), ("--latency-factor", "2"), 600, harmful=True, limit=300),
-    Scenario("crash loop", (), ("--crash-after-seconds", "25"), 180, harmful=True),
+SCENARIOS: Final = (
+    Scenario("crash loop", ("--crash-after-seconds", "25"), 180, harmful=True),
     Scenario(
         "out of memory",
-        (),
         ("--allocate-mebibytes", "512", "--allocate-after-seconds", "25"),
         180,
         harmful=True,
     ),
-    Scenario("all failing", (), ("--error-percent", "100"), 45, harmful=True),
-    Scenario("identical", (), ("--output-tokens", "65"), 600, harmful=False),
+    Scenario("all failing", ("--error-percent", "100"), 45, harmful=True, ends_with="TakeAway"),
+    Scenario("identical", ("--output-tokens", "65"), 600, harmful=False),
     Scenario(
         "both 3 % errors",
-        ("--fail-after-seconds", "60", "--fail-percent", "3"),
-        ("--fail-after-seconds", "40", "--fail-percent", "3", "--output-tokens", "65"),
+        # Both begin to fail when the canary has its requests: before, it would get none.
+        ("--fail-after-seconds", "40", "--output-tokens", "65"),
         600,
         harmful=False,
+        stable=("--fail-after-seconds", "60", "--fail-percent", "3"),
+    ),
+    Scenario(
+        "5 % errors",
+        ("--error-percent", "5"),
+        420,
+        harmful=True,
+        limit_seconds=165,
+        needs_history=True,
+    ),
+    Scenario(
+        "latency x2",
+        ("--latency-factor", "2"),
+        600,
+        harmful=True,
+        limit_seconds=300,
+        needs_history=True,
+    ),
+    Scenario(
+        "2 % errors",
+        ("--error-percent", "2"),
+        720,
+        harmful=True,
+        limit_seconds=330,
+        needs_history=True,
     ),
 )
+"""In the order in which they are tried: what needs an hour of history comes last."""
 
 
-@dataclass
-class Run:
-    """How one run went.
+class Jobs:
+    """What is still to be tried, shared by the lanes.
 
-    Attributes:
-        scenario: Its name.
-        action: RollBack or TakeAway; empty when neither came.
-        reason: Of that decision.
-        seconds: From the canary's first share of requests to that decision.
-        harmed: Requests that failed, as the clients saw them.
-        harmed_seconds: From the first of them to the last.
-        message: Sentence of the decision.
+    Args:
+        scenarios: In their order, each as often as it is to be tried.
     """
 
-    scenario: str
-    action: str = ""
-    reason: str = ""
-    seconds: float | None = None
-    harmed: int = 0
-    harmed_seconds: float | None = None
-    message: str = ""
-    problems: list[str] = field(default_factory=list)
+    def __init__(self, scenarios: Sequence[Scenario]) -> None:
+        self._left = list(scenarios)
+        self._lock = threading.Lock()
+
+    def take(self, *, has_history: bool) -> Scenario | None:
+        """The next one that a lane can try; None: none now."""
+        with self._lock:
+            for index, scenario in enumerate(self._left):
+                if has_history or not scenario.needs_history:
+                    return self._left.pop(index)
+            return None
+
+    @property
+    def done(self) -> bool:
+        """True when none is left."""
+        return not self._left
 
 
-class Bench:
-    """Runs scenarios on the local cluster."""
+def try_all(
+    kubectl: Kubectl, jobs: Jobs, lanes: int, tell: Callable[[Run], None], *, history: bool
+) -> None:
+    """Try everything, in lanes side by side.
 
-    def __init__(self) -> None:
-        self._kubectl = Kubectl(
-            Path(_local_cluster("build", "kubernetes/kubectl")), Path(_local_cluster("kubeconfig"))
-        )
-        self._gateway = _local_cluster("address", "gateway")
-        self._vegeta = vegeta()
-        self._setting_up = threading.Lock()
+    Args:
+        kubectl: Of the local cluster.
+        jobs: What to try.
+        lanes: How many.
+        tell: Takes each run when it is over.
+        history: False: nobody waits for an hour of history.
+    """
+    with ClusterWatch(kubectl.kubeconfig, NAMESPACE) as watch, ExitStack() as stack:
 
-    def run(self, scenario: Scenario, number: int) -> Run:
-        """One run, from nothing to nothing."""
-        name = f"{scenario.name.replace(' ', '-').replace('%', 'pc').strip('-')}-{number}"
-        name = name.lower() if name[0].isalpha() else f"e{name}".lower()
-        run = Run(scenario.name)
-        try:
-            self._watch(scenario, name, run)
-        except Exception as error:  # noqa: BLE001 - one run's trouble is told, the others go on
-            run.problems.append(f"{type(error).__name__}: {error}")
-        finally:
-            self._kubectl.run("delete", "llmdep", name, "-n", NAMESPACE, "--timeout=60s")
-        click.echo(json.dumps(asdict(run)))
-        return run
+        def work(lane: Lane, index: int) -> None:
+            own = 0
+            while not jobs.done:
+                scenario = jobs.take(has_history=lane.has_history or not history)
+                if scenario is None:
+                    time.sleep(5)
+                    continue
+                own += 1
+                try:
+                    if scenario.stable:
+                        name = f"own-{index}-{own}"
+                        with Lane(kubectl, watch, name, scenario.stable) as alone:
+                            tell(alone.run(scenario))
+                    else:
+                        tell(lane.run(scenario))
+                except Exception as error:  # noqa: BLE001 - told, and the others go on
+                    problem = f"{type(error).__name__}: {error}"
+                    tell(Run(scenario.name, problems=[problem]))
 
-    def _watch(self, scenario: Scenario, name: str, run: Run) -> None:
-        with self._setting_up:  # starting pods side by side would be measured too
-            self._apply(name, scenario.stable)
-            self._wait_ready(name)
-        request = chat_request(self._gateway, f"{name}.{NAMESPACE}.example.com", "simulated")
-        seconds = scenario.seconds + BEFORE_SECONDS + 30
-        with Load(self._vegeta, request, PER_SECOND, seconds) as load:
-            time.sleep(BEFORE_SECONDS)
-            self._apply(name, scenario.canary)
-            decisions = self._until_decided(name, scenario.seconds)
-            time.sleep(5)
-        begun = next((one for one in decisions if one["action"] == "Advance"), None)
-        decided = next((one for one in decisions if one["action"] in DECIDING), None)
-        if decided is not None and begun is not None:
-            run.action, run.reason = decided["action"], decided["reason"]
-            run.message = decided["message"]
-            run.seconds = (_time(decided) - _time(begun)).total_seconds()
-        if begun is None:
-            run.problems.append("the canary never had a request")
-        failed = [answer.sent_seconds for answer in load.outcome.failures]
-        if scenario.stable == ():
-            run.harmed = len(failed)
-            run.harmed_seconds = failed[-1] - failed[0] if failed else None
-
-    def _apply(self, name: str, args: Sequence[str]) -> None:
-        self._kubectl.apply(
-            simulated_model(NAMESPACE, name, slos=SLOS, rollout=ROLLOUT, args=[*ENGINE, *args])
-        )
-
-    def _wait_ready(self, name: str) -> None:
-        wait = ("wait", "--for=condition=Ready", f"llmdep/{name}", "-n", NAMESPACE)
-        self._kubectl.run(*wait, "--timeout=120s")
-
-    def _until_decided(self, name: str, seconds: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + seconds
-        decisions: list[dict[str, Any]] = []
-        while time.monotonic() < deadline:
-            found = self._kubectl.find("llmro", f"{name}-1", NAMESPACE) or {}
-            decisions = found.get("status", {}).get("decisions", [])
-            if any(one["action"] in DECIDING for one in decisions):
-                break
-            time.sleep(5)
-        return decisions
-
-
-def _time(decision: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(decision["time"])
-
-
-def _local_cluster(*arguments: str) -> str:
-    command = [sys.executable, "-m", "hack.local_cluster", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+        threads = []
+        for index in range(lanes):
+            # One by one: starting pods side by side would be measured too.
+            lane = stack.enter_context(Lane(kubectl, watch, f"lane-{index}"))
+            threads.append(threading.Thread(target=work, args=(lane, index)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
 
 
 def table(runs: Sequence[Run]) -> list[str]:
     """The table in Markdown, a row for each scenario."""
     heads = (
-        "canary",
-        "runs",
-        "decided",
-        "median",
-        "slowest",
-        "asked",
-        "failed requests, median",
-        "first to last failure, slowest",
+        *("canary", "runs", "decided", "median", "slowest", "asked", "D"),
+        *("from pod status to route, median", "slowest"),
+        *("failed requests, median", "first to last failure, slowest"),
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for scenario in SCENARIOS:
         mine = [run for run in runs if run.scenario == scenario.name and not run.problems]
-        if not mine:
-            continue
-        seconds = sorted(run.seconds for run in mine if run.seconds is not None)
-        spans = [run.harmed_seconds for run in mine if run.harmed_seconds is not None]
-        harmed = f"{statistics.median(run.harmed for run in mine):.0f}" if seconds else "-"
-        cells = [
-            scenario.name,
-            str(len(mine)),
-            f"{len(seconds)} of {len(mine)}",
-            f"{statistics.median(seconds):.0f} s" if seconds else "-",
-            f"{seconds[-1]:.0f} s" if seconds else "-",
-            _asked(scenario),
-            harmed,
-            f"{max(spans):.1f} s" if spans and scenario.harmful else "-",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+        if mine:
+            lines.append(f"| {' | '.join(_cells(scenario, mine))} |")
     return lines
+
+
+def _cells(scenario: Scenario, runs: Sequence[Run]) -> list[str]:
+    seconds = sorted(run.seconds for run in runs if run.seconds is not None)
+    kubelet = sorted(run.kubelet_seconds for run in runs if run.kubelet_seconds is not None)
+    spans = [run.harmed_seconds for run in runs if run.harmed_seconds is not None]
+    told = scenario.harmful and bool(seconds)
+    return [
+        scenario.name,
+        str(len(runs)),
+        f"{len(seconds)} of {len(runs)}",
+        f"{statistics.median(seconds):.0f} s" if seconds else "-",
+        f"{seconds[-1]:.0f} s" if seconds else "-",
+        _asked(scenario),
+        _effects(runs),
+        f"{statistics.median(kubelet):.2f} s" if kubelet else "-",
+        f"{kubelet[-1]:.2f} s" if kubelet else "-",
+        f"{statistics.median(run.harmed for run in runs):.0f}" if told else "-",
+        f"{max(spans):.1f} s" if spans and told else "-",
+    ]
 
 
 def _asked(scenario: Scenario) -> str:
     """What the median should not exceed, as the table says it."""
-    if scenario.limit is not None:
-        return f"{scenario.limit:.0f} s"
+    if scenario.limit_seconds is not None:
+        return f"{scenario.limit_seconds:.0f} s"
     return "" if scenario.harmful else "never"
+
+
+def _effects(runs: Sequence[Run]) -> str:
+    """The design effects that the attempts froze, from the least to the largest."""
+    found = [effect for run in runs for effect in run.design_effects.values()]
+    least, most = min(found, default=0.0), max(found, default=0.0)
+    return f"{least:.1f}" if least == most else f"{least:.1f} to {most:.1f}"
 
 
 def page(runs: Sequence[Run], settings: str) -> str:
@@ -250,11 +207,13 @@ _PAGE = """
 Measured on the local cluster, with the real API server, kubelet, gateway (Traefik) and
 Prometheus, and a simulated engine with vLLM's metrics. The canary gets 10 % of {per_second}
 requests a second. Three signals may roll it back (availability 99.5 %, time to first token 97 %
-within 1 s, request latency 99 % within 2.5 s), so the threshold is 300. The design effect D is 3:
-stable has no hour of history. {settings}
+within 1 s, request latency 99 % within 2.5 s), so the threshold is 300. D is the design effect, by
+which evidence is divided: 3 where stable has no hour of history, else as measured on it. {settings}
 
 `median` and `slowest` run from the canary's first share of requests to the decision, with
-everything in between: scrapes, ticks, the pass. Failures are those that clients saw.
+everything in between: scrapes, ticks, the pass. `from pod status to route` runs from the moment in
+which a client that watches the API server is told of the pod status that condemns a canary to the
+moment in which it is told of a route without that canary. Failures are those that clients saw.
 
 {table}
 
@@ -267,27 +226,57 @@ What the statistics do without a cluster: `python -m bench.decisions_simulated`.
 
 @click.command()
 @click.option("--runs", default=10, show_default=True, help="Of each scenario.")
+@click.option("--harmless-runs", type=int, help="Of those that take ten minutes; default: --runs.")
 @click.option("--lanes", default=3, show_default=True, help="Runs side by side.")
 @click.option("--only", multiple=True, help="Names of scenarios; default: all.")
+@click.option("--history/--no-history", default=True, help="Wait until stable has an hour of it.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("bench-decisions.jsonl"),
+    show_default=True,
+    help="Where each run is added when it is over; the page is made of all that is there.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("bench/README.md"))
 @click.option("--settings", default="", help="A sentence about the cluster, for the page.")
-def main(runs: int, lanes: int, only: tuple[str, ...], out: Path, settings: str) -> None:
+def main(  # noqa: PLR0913, PLR0917 - one for each option
+    runs: int,
+    harmless_runs: int | None,
+    lanes: int,
+    only: tuple[str, ...],
+    results: Path,
+    out: Path,
+    settings: str,
+    *,
+    history: bool,
+) -> None:
     """Measure, print each run as JSON, and write the page."""
-    bench = Bench()
-    kubectl = bench._kubectl  # noqa: SLF001 - the program's own
-    metadata = {"name": NAMESPACE}
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    kubectl = local_kubectl()
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     wanted = [one for one in SCENARIOS if not only or one.name in only]
-    with ThreadPoolExecutor(lanes) as pool:
-        futures = [
-            pool.submit(bench.run, scenario, number)
-            for number in range(runs)
+    most = {True: runs, False: runs if harmless_runs is None else harmless_runs}
+    jobs = Jobs(
+        [
+            scenario
+            for number in range(max(most.values()))
             for scenario in wanted
+            if number < most[scenario.harmful]
         ]
-        done = [future.result() for future in futures]
-    kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
-    out.write_text(page(done, settings), encoding="utf-8")
-    click.echo("\n".join(table(done)))
+    )
+
+    def tell(run: Run) -> None:
+        line = json.dumps(asdict(run))
+        click.echo(line)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        # After each, so that what was measured is told also when the rest is not.
+        known = [Run(**json.loads(line)) for line in results.read_text("utf-8").splitlines()]
+        out.write_text(page(known, settings), encoding="utf-8")
+
+    try:
+        try_all(kubectl, jobs, lanes, tell, history=history)
+    finally:
+        kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
 
 
 if __name__ == "__main__":

@@ -219,6 +219,9 @@ class Load:
             self._process.wait()
 
     def _read(self) -> Outcome:
+        # Stopped before the first answer came; vegeta takes an empty file for a broken one.
+        if not self._results.exists() or self._results.stat().st_size == 0:
+            return Outcome(())
         done = subprocess.run(
             [self._vegeta, "encode", "-to", "json", self._results],
             capture_output=True,
