@@ -36,7 +36,7 @@ coverage: setup ## Measure what the quick tiers cover; below 90 % is a failure.
 	@.venv/bin/coverage report --fail-under=90
 
 .PHONY: bench-decisions
-bench-decisions: operator-up ## Measure how fast harmful canaries are rolled back, 10 runs each: an hour and a half.
+bench-decisions: operator-up ## Measure how fast harmful canaries are rolled back, 10 runs each: two hours and a half.
 	@$(PYTHON) -m hack.local_cluster build vegeta >/dev/null
 	@$(PYTHON) -m bench.decisions $(ARGS)
 

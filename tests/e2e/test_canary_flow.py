@@ -13,6 +13,7 @@ from tests.e2e.conftest import LocalCluster, wait_ready
 from tests.e2e.lanes import load_on, simulated_model
 from tests.kubectl import Manifest
 from tests.kubectl import wait_until as wait_often
+from tests.load import Answer
 
 _T = TypeVar("_T")
 
@@ -84,7 +85,7 @@ class Promotion:
 
     canary: str
     record: Manifest
-    failures: tuple[str, ...]
+    failures: tuple[Answer, ...]
     pods_at_95_percent: set[str]
     pods_afterwards: set[str]
 
@@ -110,9 +111,7 @@ def promotion(cluster: LocalCluster, namespace: str) -> Promotion:
         wait_ready(cluster, namespace, "good")
 
     record = _rollout(cluster, namespace, "good-1")
-    return Promotion(
-        canary, record, load.outcome.failures, pods, _pods(cluster, namespace, canary)
-    )
+    return Promotion(canary, record, load.outcome.failures, pods, _pods(cluster, namespace, canary))
 
 
 def test_flow__a_harmless_canary_is_promoted_and_no_request_is_lost(
