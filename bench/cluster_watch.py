@@ -3,9 +3,10 @@
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from kubernetes import client, config, watch
 
@@ -18,7 +19,7 @@ _WATCH_SECONDS: Final = 300
 
 
 class ClusterWatch:
-    """Watches a namespace for the length of a block; times are those of `time.monotonic`.
+    """Watches a namespace from `begin` to `end`; times are those of `time.monotonic`.
 
     Args:
         kubeconfig: Of the cluster.
@@ -34,43 +35,36 @@ class ClusterWatch:
         self._troubles: dict[str, list[float]] = defaultdict(list)
         self._routes: dict[str, list[tuple[float, frozenset[str]]]] = defaultdict(list)
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Follow what is told."""
         for follow in (self._follow_pods, self._follow_routes):
             threading.Thread(target=follow, daemon=True).start()
-        return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """Follow it no longer."""
         self._over.set()
 
-    def seconds_from_trouble(self, route: str, backend: str, since: float) -> float | None:
+    def seconds_from_trouble(self, name: str, revision: str, since: float) -> float | None:
         """Seconds from a pod's condemning status to a route without its revision.
 
         Args:
-            route: Name of the HTTPRoute.
-            backend: Name of the revision's Service, which is `<name>-<revision>`.
+            name: Of the LLMDeployment, and of its HTTPRoute.
+            revision: Hash; its Service is `<name>-<revision>`.
             since: What was told before does not count.
 
         Returns:
             0 when the route had lost it before; None when no pod was in trouble, or the route still
             has the revision.
         """
-        revision = backend.rpartition("-")[2]
         troubled = min((at for at in self._troubles[revision] if at >= since), default=None)
         if troubled is None:
             return None
-        routed = True
-        for at, used in self._routes[route]:
-            if at > troubled and not routed:
-                return 0.0
-            routed = backend in used
-            if at > troubled and not routed:
-                return at - troubled
-        return None if routed else 0.0
+        routed = [(at, f"{name}-{revision}" in used) for at, used in self._routes[name]]
+        before = [is_routed for at, is_routed in routed if at <= troubled]
+        if before and not before[-1]:
+            return 0.0
+        gone = next((at for at, is_routed in routed if at > troubled and not is_routed), None)
+        return None if gone is None else gone - troubled
 
     def _follow_pods(self) -> None:
         core = client.CoreV1Api(self._api)
@@ -95,8 +89,8 @@ class ClusterWatch:
     def _events(self, lister: Any, **kind: str) -> Any:
         """Objects as they are told, until it is over."""
         while not self._over.is_set():
-            watching = watch.Watch()  # type: ignore[no-untyped-call]
-            stream = watching.stream(  # type: ignore[no-untyped-call]
+            watched = watch.Watch()  # type: ignore[no-untyped-call]
+            stream = watched.stream(  # type: ignore[no-untyped-call]
                 lister, namespace=self._namespace, timeout_seconds=_WATCH_SECONDS, **kind
             )
             try:
@@ -105,3 +99,14 @@ class ClusterWatch:
                         yield event["raw_object"]
             except Exception:  # noqa: BLE001 - a watch that breaks is begun again
                 time.sleep(1)
+
+
+@contextmanager
+def watching(kubeconfig: Path, namespace: str) -> Iterator[ClusterWatch]:
+    """A watch for the length of a block; arguments as for `ClusterWatch`."""
+    found = ClusterWatch(kubeconfig, namespace)
+    found.begin()
+    try:
+        yield found
+    finally:
+        found.end()

@@ -20,9 +20,9 @@ from typing import Final
 
 import click
 
-from bench.cluster_watch import ClusterWatch
-from bench.lane import NAMESPACE, PER_SECOND, Lane, Run, Scenario, local_kubectl
-from tests.kubectl import Kubectl
+from bench.cluster_watch import watching
+from bench.lane import NAMESPACE, PER_SECOND, Lane, Run, Scenario, open_lane
+from tests.e2e.conftest import LocalCluster, local_cluster
 
 SCENARIOS: Final = (
     Scenario("crash loop", ("--crash-after-seconds", "25"), 180, harmful=True),
@@ -96,18 +96,18 @@ class Jobs:
 
 
 def try_all(
-    kubectl: Kubectl, jobs: Jobs, lanes: int, tell: Callable[[Run], None], *, history: bool
+    cluster: LocalCluster, jobs: Jobs, lanes: int, tell: Callable[[Run], None], *, history: bool
 ) -> None:
     """Try everything, in lanes side by side.
 
     Args:
-        kubectl: Of the local cluster.
+        cluster: The local cluster.
         jobs: What to try.
         lanes: How many.
         tell: Takes each run when it is over.
         history: False: nobody waits for an hour of history.
     """
-    with ClusterWatch(kubectl.kubeconfig, NAMESPACE) as watch, ExitStack() as stack:
+    with watching(cluster.kubectl.kubeconfig, NAMESPACE) as watch, ExitStack() as stack:
 
         def work(lane: Lane, index: int) -> None:
             own = 0
@@ -120,7 +120,7 @@ def try_all(
                 try:
                     if scenario.stable:
                         name = f"own-{index}-{own}"
-                        with Lane(kubectl, watch, name, scenario.stable) as alone:
+                        with open_lane(cluster, watch, name, scenario.stable) as alone:
                             tell(alone.run(scenario))
                     else:
                         tell(lane.run(scenario))
@@ -131,7 +131,7 @@ def try_all(
         threads = []
         for index in range(lanes):
             # One by one: starting pods side by side would be measured too.
-            lane = stack.enter_context(Lane(kubectl, watch, f"lane-{index}"))
+            lane = stack.enter_context(open_lane(cluster, watch, f"lane-{index}"))
             threads.append(threading.Thread(target=work, args=(lane, index)))
             threads[-1].start()
         for thread in threads:
@@ -154,23 +154,28 @@ def table(runs: Sequence[Run]) -> list[str]:
 
 
 def _cells(scenario: Scenario, runs: Sequence[Run]) -> list[str]:
-    seconds = sorted(run.seconds for run in runs if run.seconds is not None)
-    kubelet = sorted(run.kubelet_seconds for run in runs if run.kubelet_seconds is not None)
+    seconds = [run.seconds for run in runs if run.seconds is not None]
+    kubelet = [run.kubelet_seconds for run in runs if run.kubelet_seconds is not None]
     spans = [run.harmed_seconds for run in runs if run.harmed_seconds is not None]
     told = scenario.harmful and bool(seconds)
     return [
         scenario.name,
         str(len(runs)),
         f"{len(seconds)} of {len(runs)}",
-        f"{statistics.median(seconds):.0f} s" if seconds else "-",
-        f"{seconds[-1]:.0f} s" if seconds else "-",
+        *_median_and_slowest(seconds, 0),
         _asked(scenario),
         _effects(runs),
-        f"{statistics.median(kubelet):.2f} s" if kubelet else "-",
-        f"{kubelet[-1]:.2f} s" if kubelet else "-",
+        *_median_and_slowest(kubelet, 2),
         f"{statistics.median(run.harmed for run in runs):.0f}" if told else "-",
         f"{max(spans):.1f} s" if spans and told else "-",
     ]
+
+
+def _median_and_slowest(seconds: Sequence[float], digits: int) -> tuple[str, str]:
+    """Two cells, of seconds with so many digits."""
+    if not seconds:
+        return "-", "-"
+    return f"{statistics.median(seconds):.{digits}f} s", f"{max(seconds):.{digits}f} s"
 
 
 def _asked(scenario: Scenario) -> str:
@@ -251,7 +256,8 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
     history: bool,
 ) -> None:
     """Measure, print each run as JSON, and write the page."""
-    kubectl = local_kubectl()
+    cluster = local_cluster()
+    kubectl = cluster.kubectl
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     wanted = [one for one in SCENARIOS if not only or one.name in only]
     most = {True: runs, False: runs if harmless_runs is None else harmless_runs}
@@ -264,17 +270,20 @@ def main(  # noqa: PLR0913, PLR0917 - one for each option
         ]
     )
 
+    telling = threading.Lock()
+
     def tell(run: Run) -> None:
         line = json.dumps(asdict(run))
-        click.echo(line)
-        with results.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-        # After each, so that what was measured is told also when the rest is not.
-        known = [Run(**json.loads(line)) for line in results.read_text("utf-8").splitlines()]
-        out.write_text(page(known, settings), encoding="utf-8")
+        with telling:  # lanes may end a run at the same time
+            click.echo(line)
+            with results.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+            # After each, so that what was measured is told also when the rest is not.
+            known = [Run(**json.loads(line)) for line in results.read_text("utf-8").splitlines()]
+            out.write_text(page(known, settings), encoding="utf-8")
 
     try:
-        try_all(kubectl, jobs, lanes, tell, history=history)
+        try_all(cluster, jobs, lanes, tell, history=history)
     finally:
         kubectl.run("delete", "namespace", NAMESPACE, "--wait=false")
 

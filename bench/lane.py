@@ -1,31 +1,19 @@
 """A lane of the bench: an LLMDeployment whose users never cease to ask, for canaries in turn."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from bench.cluster_watch import ClusterWatch
-from tests.e2e.lanes import simulated_model, vegeta
-from tests.kubectl import Kubectl, Manifest
-from tests.load import Load, chat_request
+from tests.e2e.conftest import LocalCluster
+from tests.e2e.lanes import AT_TEN_PERCENT, ENGINE, SLOS, load_on, simulated_model
+from tests.kubectl import Manifest, wait_until
+from tests.load import Load
 
 NAMESPACE: Final = "bench-decisions"
-SLOS: Final[Manifest] = {
-    "availability": {"objectivePercent": "99.5"},
-    "timeToFirstToken": {"objectivePercent": "97", "thresholdMilliseconds": 1000},
-    "requestLatency": {"objectivePercent": "99", "thresholdMilliseconds": 2500},
-}
-ROLLOUT: Final[Manifest] = {"steps": [{"weightPercent": 10}], "minStepSeconds": 3600}
-ENGINE: Final = (
-    *("--first-token-milliseconds", "180", "--sigma", "0.7"),
-    *("--token-milliseconds", "1"),
-)
 PER_SECOND: Final = 50
 """Requests while a canary is tried."""
 BETWEEN_PER_SECOND: Final = 5
@@ -93,41 +81,35 @@ class Run:
 
 
 class Lane:
-    """An LLMDeployment under load, for the length of a block.
+    """An LLMDeployment that is asked all the time, from `begin` to `end`.
 
     Args:
-        kubectl: Of the local cluster.
+        cluster: The local cluster.
         watch: Of the namespace.
         name: Of the LLMDeployment.
         stable: Arguments of its engine.
     """
 
     def __init__(
-        self, kubectl: Kubectl, watch: ClusterWatch, name: str, stable: Sequence[str] = ()
+        self, cluster: LocalCluster, watch: ClusterWatch, name: str, stable: Sequence[str]
     ) -> None:
-        self._kubectl = kubectl
+        self._cluster = cluster
+        self._kubectl = cluster.kubectl
         self._watch = watch
         self._name = name
         self._stable = stable
-        self._request = chat_request(
-            local_cluster("address", "gateway"), f"{name}.{NAMESPACE}.example.com", "simulated"
-        )
-        self._between: Load | None = None
+        self._between = ExitStack()
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Serve, and be asked."""
         self._apply(self._stable)
         self._wait_ready()
         self._begun = time.monotonic()
         self._ask_in_between()
-        return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        self._stop_asking()
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self._between.close()
         self._kubectl.run("delete", "llmdep", self._name, "-n", NAMESPACE, "--timeout=60s")
 
     @property
@@ -139,9 +121,8 @@ class Lane:
         """Try one canary, and go back to stable."""
         run = Run(scenario.name)
         number = self._attempts() + 1
-        attempt: Manifest = {}
-        self._stop_asking()
-        with Load(vegeta(), self._request, PER_SECOND, scenario.seconds + 120) as load:
+        self._between.close()
+        with self._asked(PER_SECOND, scenario.seconds + 120) as load:
             time.sleep(BEFORE_SECONDS)
             applied = time.monotonic()
             self._apply([*self._stable, *scenario.canary])
@@ -150,7 +131,7 @@ class Lane:
         self._ask_in_between()
         _read_attempt(run, attempt, scenario.ends_with)
         if attempt:
-            canary = f"{self._name}-{attempt['spec']['canary']['hash']}"
+            canary = attempt["spec"]["canary"]["hash"]
             run.kubelet_seconds = self._watch.seconds_from_trouble(self._name, canary, applied)
         failed = [answer.sent_seconds for answer in load.outcome.failures]
         if not scenario.stable:
@@ -159,18 +140,17 @@ class Lane:
         self._go_back(number)
         return run
 
-    def _ask_in_between(self) -> None:
-        self._between = Load(vegeta(), self._request, BETWEEN_PER_SECOND, LANE_SECONDS)
-        self._between.__enter__()
+    def _asked(self, per_second: int, seconds: int) -> Load:
+        return load_on(self._cluster, NAMESPACE, self._name, per_second=per_second, seconds=seconds)
 
-    def _stop_asking(self) -> None:
-        if self._between is not None:
-            self._between.__exit__(None, None, None)
-        self._between = None
+    def _ask_in_between(self) -> None:
+        self._between.enter_context(self._asked(BETWEEN_PER_SECOND, LANE_SECONDS))
 
     def _apply(self, args: Sequence[str]) -> None:
         engine = [*ENGINE, *args]
-        model = simulated_model(NAMESPACE, self._name, slos=SLOS, rollout=ROLLOUT, args=engine)
+        model = simulated_model(
+            NAMESPACE, self._name, slos=SLOS, rollout=AT_TEN_PERCENT, args=engine
+        )
         self._kubectl.apply(model)
 
     def _wait_ready(self) -> None:
@@ -201,14 +181,13 @@ class Lane:
     def _go_back(self, number: int) -> None:
         """Have stable described again, and nothing held against the canary."""
         self._apply(self._stable)
-        self._until(lambda: bool(self._attempt(number).get("status", {}).get("outcome", "none")))
         attempt = self._attempt(number)
         if attempt.get("status", {}).get("outcome") == "RolledBack":
             canary = attempt["spec"]["canary"]["hash"]
             release = f"rocksteady.dev/release={canary}@{number}"
             where = ("-n", NAMESPACE, "--overwrite")
             self._kubectl.run("annotate", "llmdep", self._name, release, *where)
-        self._until(self._is_alone)
+        wait_until(self._is_alone, f"{self._name} is back at stable", 90, 3)
 
     def _is_alone(self) -> bool:
         """True when no pod of a canary is left."""
@@ -217,12 +196,18 @@ class Lane:
         revisions = {pod["metadata"]["labels"].get("rocksteady.dev/revision") for pod in pods}
         return "canary" not in stable and revisions == {stable["stable"]["hash"]}
 
-    def _until(self, look: Any) -> None:
-        deadline = time.monotonic() + 90
-        while not look():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._name} did not come back to stable")
-            time.sleep(3)
+
+@contextmanager
+def open_lane(
+    cluster: LocalCluster, watch: ClusterWatch, name: str, stable: Sequence[str] = ()
+) -> Iterator[Lane]:
+    """A lane for the length of a block; arguments as for `Lane`."""
+    lane = Lane(cluster, watch, name, stable)
+    try:
+        lane.begin()
+        yield lane
+    finally:
+        lane.end()
 
 
 def _read_attempt(run: Run, attempt: Manifest, action: str) -> None:
@@ -242,17 +227,3 @@ def _read_attempt(run: Run, attempt: Manifest, action: str) -> None:
 
 def _time(decision: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(decision["time"])
-
-
-def local_cluster(*arguments: str) -> str:
-    """What the program of the local cluster answers."""
-    command = [sys.executable, "-m", "hack.local_cluster", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def local_kubectl() -> Kubectl:
-    """The kubectl of the local cluster."""
-    return Kubectl(
-        Path(local_cluster("build", "kubernetes/kubectl")), Path(local_cluster("kubeconfig"))
-    )

@@ -56,8 +56,8 @@ def ask_local_cluster(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture(scope="session")
-def cluster() -> LocalCluster:
+def local_cluster() -> LocalCluster:
+    """The local cluster, which must be up and no other one."""
     ask_local_cluster("status")
     kubectl = Kubectl(
         Path(ask_local_cluster("build", "kubernetes/kubectl")),
@@ -67,10 +67,16 @@ def cluster() -> LocalCluster:
     assert context == "rocksteady-local", f"refusing to test on {context}"
     rollout = ("rollout", "status", "deployment/rocksteady", "-n", "rocksteady-system")
     kubectl.run(*rollout, "--timeout=60s")
-    _remove_leftovers(kubectl)
     return LocalCluster(
         kubectl, ask_local_cluster("address", "gateway"), ask_local_cluster("address", "prometheus")
     )
+
+
+@pytest.fixture(scope="session")
+def cluster() -> LocalCluster:
+    found = local_cluster()
+    _remove_leftovers(found.kubectl)
+    return found
 
 
 def _remove_leftovers(kubectl: Kubectl) -> None:

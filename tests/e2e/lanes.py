@@ -10,6 +10,16 @@ from tests.load import Load, chat_request
 
 SIMULATED_IMAGE = "rocksteady/simulated-engine:local"
 SIMULATED_MODEL = "simulated"
+SLOS: Manifest = {
+    "availability": {"objectivePercent": "99.5"},
+    "timeToFirstToken": {"objectivePercent": "97", "thresholdMilliseconds": 1000},
+    "requestLatency": {"objectivePercent": "99", "thresholdMilliseconds": 2500},
+}
+"""Three signals that may condemn."""
+AT_TEN_PERCENT: Manifest = {"steps": [{"weightPercent": 10}], "minStepSeconds": 3600}
+"""A canary that stays in its first step for as long as it is watched."""
+ENGINE = ("--first-token-milliseconds", "180", "--sigma", "0.7", "--token-milliseconds", "1")
+"""An engine whose stable revision keeps these SLOs."""
 
 
 def simulated_model(

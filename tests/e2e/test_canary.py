@@ -14,18 +14,12 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import LocalCluster, wait_ready
-from tests.e2e.lanes import load_on, simulated_model
+from tests.e2e.lanes import AT_TEN_PERCENT, ENGINE, SLOS, load_on, simulated_model
 from tests.kubectl import Manifest
 from tests.load import Load
 
 pytestmark = pytest.mark.timeout(1200)
 
-SLOS: Manifest = {
-    "availability": {"objectivePercent": "99.5"},
-    "timeToFirstToken": {"objectivePercent": "97", "thresholdMilliseconds": 1000},
-    "requestLatency": {"objectivePercent": "99", "thresholdMilliseconds": 2500},
-}
-AT_TEN_PERCENT: Manifest = {"steps": [{"weightPercent": 10}], "minStepSeconds": 3600}
 WATCHED_SECONDS = 420
 """How long lanes run at most: more than the slowest of them takes."""
 BEFORE_SECONDS = 20
@@ -57,7 +51,6 @@ class Lane:
     deployment: dict[str, Any] = field(default_factory=dict)
 
 
-ENGINE = ["--first-token-milliseconds", "180", "--sigma", "0.7", "--token-milliseconds", "1"]
 FIRST = [
     Lane("errors-5", (), ["--error-percent", "5"]),
     Lane("latency-2x", (), ["--latency-factor", "2"]),
