@@ -207,7 +207,7 @@ class Proofs:
             assert signal.signal != "availability" or float(signal.evidence) < HOLD_EVIDENCE, name
 
     def _check_rollback(self, name: str, attempt: LLMRollout) -> None:
-        """Harm was proven and was so, or the pods failed, or the policy wants it after that time."""
+        """Harm was proven and was so, or pods failed, or the policy allows no more time."""
         status, reason = attempt.status, attempt.status.outcome_reason
         image = self.truth.images.get(attempt.spec.canary.hash, "")
         if reason in CONDEMNING:

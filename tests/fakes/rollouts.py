@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from rocksteady import conventions
-from rocksteady.api.reading import read_rollout
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Phase
 from rocksteady.metrics_sources import MetricsSources
 from rocksteady.ports import Manifest
@@ -192,13 +191,8 @@ class RolloutSimulation(Simulation):
     @property
     def attempts(self) -> dict[str, LLMRollout]:
         """LLMRollouts by name, oldest first."""
-        found = {
-            name: read_rollout(copy(one))
-            for name, one in self.cluster.of_kind(kinds.LLM_ROLLOUT).items()
-        }
-        read = {name: one for name, one in found.items() if one is not None}
-        assert len(read) == len(found)
-        return dict(sorted(read.items(), key=lambda item: item[1].spec.attempt))
+        found = self.watch.proofs.attempts()
+        return dict(sorted(found.items(), key=lambda item: item[1].spec.attempt))
 
     @property
     def newest(self) -> LLMRollout:

@@ -4,7 +4,7 @@ As vLLM shows it: every boundary is there as soon as the server is, and begins a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from rocksteady.queries.samples import Series
@@ -37,12 +37,13 @@ SLOW: Final[Mapping[str, float]] = {
 
 @dataclass
 class _Histogram:
-    """Of one pod: answers and slow ones of them, what was scraped, and which boundary it lacks."""
+    """Of one pod: answers and slow ones of them, which boundary it lacks, and what was scraped."""
 
     lacks: str
     answered: float = 0.0
     slow: float = 0.0
-    samples: list[tuple[float, float, float]] = field(default_factory=list)
+    up: bool = True
+    samples: list[tuple[float, float, float, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -68,7 +69,7 @@ class TokenTimes:
         clone = TokenTimes(set(self.slow), dict(self.lacking), self.dropped, self.scraping)
         clone._dropped = list(self._dropped)
         for name, one in self._pods.items():
-            clone._pods[name] = _Histogram(one.lacks, one.answered, one.slow, list(one.samples))
+            clone._pods[name] = replace(one, samples=list(one.samples))
         return clone
 
     def answer(self, pods: Sequence[str], image: str, answers: float) -> None:
@@ -80,15 +81,16 @@ class TokenTimes:
                 found.slow += answers / len(pods) if image in self.slow else 0.0
 
     def look(self, cluster: FakeCluster) -> None:
-        """Which servers are there now; one that was away for a moment began anew."""
+        """Which servers are there now; one that was away began anew, as its image is by now."""
         for name, pod in cluster.of_kind(kinds.POD).items():
             image = pod["spec"]["containers"][0]["image"]
             found = self._pods.get(name)
-            if not is_ready(pod):
-                if found is not None:
-                    found.answered = found.slow = 0.0
-            elif found is None:
+            if found is None and is_ready(pod):
                 self._pods[name] = _Histogram(self.lacking.get(image, ""))
+            elif found is not None and is_ready(pod) and not found.up:
+                found.lacks, found.up = self.lacking.get(image, ""), True
+            elif found is not None and not is_ready(pod):
+                found.answered, found.slow, found.up = 0.0, 0.0, False
 
     def scrape(self, cluster: FakeCluster, second: int, interval_seconds: int) -> None:
         """Prometheus reads the servers that are ready."""
@@ -99,7 +101,7 @@ class TokenTimes:
         for name, pod in cluster.of_kind(kinds.POD).items():
             found = self._pods.get(name)
             if found is not None and is_ready(pod):
-                found.samples.append((second, found.answered, found.slow))
+                found.samples.append((second, found.answered, found.slow, found.lacks))
 
     def series(
         self, selectors: Sequence[Selector], start_seconds: float, end_seconds: float
@@ -116,16 +118,16 @@ class TokenTimes:
                     "instance": f"{name}:8000",
                     "le": le,
                 }
-                if le != found.lacks and any(one.matches(labels) for one in selectors):
+                if any(one.matches(labels) for one in selectors):
                     kept = tuple(self._kept(le, samples))
                     if kept:
                         yield Series(labels, kept)
 
     def _kept(
-        self, le: str, samples: Sequence[tuple[float, float, float]]
+        self, le: str, samples: Sequence[tuple[float, float, float, str]]
     ) -> Iterator[tuple[float, float]]:
         gone = [(start, end) for dropped, start, end in self._dropped if dropped == le]
-        for at, answered, slow in samples:
-            if not any(start < at <= end for start, end in gone):
+        for at, answered, slow, lacks in samples:
+            if le != lacks and not any(start < at <= end for start, end in gone):
                 above = (answered - slow) * USUAL[le] + slow * SLOW[le]
                 yield at, float(int(answered - above))
