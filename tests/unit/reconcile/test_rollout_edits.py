@@ -173,6 +173,22 @@ async def test_unreadable_spec__does_not_keep_requests_at_the_canary(
         await simulation.run(60)
 
 
+async def test_lost_status__with_no_pod_ready_what_was_refused_stays_refused() -> None:
+    simulation = await stepping()
+    simulation.annotate(abort=simulation.newest.spec.canary.hash)
+    await simulation.finished()
+    simulation.nodes.break_pods("llama:a", "ErrImagePull")
+    simulation.nodes.run()
+    simulation.cluster.edit(kinds.LLM_DEPLOYMENT, NAMESPACE, NAME, lambda one: one.pop("status"))
+    await simulation.run(60)
+    assert simulation.replicas() == {"llama:a": 2}
+    assert simulation.condition("RolledBack") == ("True", "RolledBack")
+    simulation.nodes.heal_pods("llama:a")
+    await simulation.run(60)
+    assert simulation.stable_image() == "llama:a"
+    assert simulation.condition("Ready") == ("True", "Serving")
+
+
 async def test_edit__of_the_live_route_is_restored() -> None:
     simulation = await stepping()
     simulation.edit_route(lambda backends: backends[1].update(weight=50))
