@@ -71,6 +71,7 @@ class Order:
         self.rollout = rollout
         self.passes = self.random.choice([30, 60, 90])
         self.density = self.random.choice([0.1, 0.2, 0.4])
+        simulation.traffic.requests_per_second = self.random.choice([10, 50])
         simulation.blind_limit_seconds = self.random.choice([60, 900])
         simulation.renew()
 
@@ -101,11 +102,16 @@ class Order:
         self._respecify(lambda spec: spec.update(replicas=-1))
 
     def change_terms(self) -> None:
-        """What an attempt is judged by, which counts from the next one on."""
+        """What an attempt is judged by, which counts from the next one on; or the gateway."""
+        whole = self.spec(LAST, 1)
 
         def change(spec: Manifest) -> None:
+            what = self.random.choice(["rollout", "rollout", "slos", "routing"])
+            if what in spec and self.likely(0.5):
+                del spec[what]
+            elif what in whole:
+                spec[what] = whole[what]
             if "rollout" in spec:
-                spec["rollout"]["minStepSeconds"] = self.random.choice([15, 60])
                 spec["rollout"]["capacity"] = self.random.choice(["Availability", "ResourceAware"])
 
         self._respecify(change)
@@ -183,9 +189,9 @@ class Order:
             traffic.restart_gateway()
 
     def see_again(self) -> None:
-        traffic, times = self.simulation.traffic, self.simulation.traffic.token_times
-        traffic.away, traffic.scraping, times.scraping, times.dropped = False, True, True, ""
-        times.lacking.clear()
+        traffic = self.simulation.traffic
+        traffic.away, traffic.scraping = False, True
+        traffic.token_times.mend()
 
     def err(self) -> None:
         image, percent = self.image(), self.random.choice([0, 0, 2, 30, 100])
@@ -348,7 +354,7 @@ EVENTS: Final[tuple[Event, ...]] = (
     *[Order.change] * 5,
     *[Order.scale] * 2,
     Order.break_spec,
-    Order.change_terms,
+    *[Order.change_terms] * 2,
     *[Order.ask] * 6,
     *[Order.edit] * 3,
     Order.delete,

@@ -155,7 +155,9 @@ class Watch:
         What stable has is enough: requests go back to it as it is.
         """
         stable = manifest.get("status", {}).get("revisions", {}).get("stable", {}).get("hash")
-        floor = min(1 if self._aware else self._wanted, self._addresses(f"{NAME}-{stable}"))
+        ready = self._ready({conventions.LABEL_REVISION: str(stable)})
+        addresses = self._addresses(f"{NAME}-{stable}")
+        floor = min(1 if self._aware else self._wanted, addresses, ready)
         reached = self._reached()
         assert reached >= min(self._ready_before, floor), (
             f"{reached} ready pods are reached after a pass, {self._ready_before} were before"
@@ -170,9 +172,12 @@ class Watch:
         service = self.cluster.of_kind(kinds.SERVICE).get(NAME)
         if service is None:
             return 0
-        selector = service["spec"]["selector"].items()
+        return self._ready(service["spec"]["selector"])
+
+    def _ready(self, selector: Mapping[str, str]) -> int:
+        """Ready pods with these labels."""
         return sum(
-            is_ready(pod) and selector <= pod["metadata"]["labels"].items()
+            is_ready(pod) and selector.items() <= pod["metadata"]["labels"].items()
             for pod in self.cluster.of_kind(kinds.POD).values()
         )
 

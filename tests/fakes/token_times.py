@@ -72,6 +72,13 @@ class TokenTimes:
             clone._pods[name] = replace(one, samples=list(one.samples))
         return clone
 
+    def mend(self) -> None:
+        """All servers are scraped, at every boundary."""
+        self.scraping, self.dropped = True, ""
+        self.lacking.clear()
+        for found in self._pods.values():
+            found.lacks = ""
+
     def answer(self, pods: Sequence[str], image: str, answers: float) -> None:
         """So many answers of the pods of a revision, each an equal part."""
         for name in pods:
