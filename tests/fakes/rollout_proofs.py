@@ -1,7 +1,7 @@
 """What must hold of the records of rollouts, given what really happened: see `Proofs`."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from rocksteady.analysis.verdict import HOLD_EVIDENCE, Verdict
@@ -15,13 +15,15 @@ from rocksteady.rollout.moves import ACTION_OF_OUTCOME, Action
 from rocksteady.rollout.reading import Trip
 from rocksteady.rollout.records import broken_link
 from rocksteady.rollout.requests import Verb, asked
-from tests.builders import NAME
+from tests.builders import NAME, NOW
 from tests.fakes.cluster import FakeCluster, copy
 from tests.fakes.nodes import Nodes
 from tests.fakes.traffic import Traffic
 
 RESTARTS: Final = frozenset({Action.SUSPEND, Action.TAKE_AWAY, Action.PROBE})
 """Decisions after which nothing that was proven before counts for a promotion."""
+NOTICED_AFTER: Final = timedelta(seconds=30)
+"""Longer than it takes until a pass does without what was read before: a tick and a scrape."""
 ASKED: Final = frozenset({"PromoteRequested", "AbortRequested"})
 """Reasons of decisions that a person asked for."""
 FAILING: Final = {"CrashLooping": "CrashLoopBackOff", "OutOfMemory": "OOMKilled"}
@@ -38,6 +40,8 @@ class Truth:
         failing: Images with what their pods ever failed for.
         asked: What people ever asked for.
         images: Image by hash of the revision.
+        now: When a pass last began.
+        away_since: When one first found Prometheus away; None: it answers.
     """
 
     erring: set[str] = field(default_factory=set)
@@ -45,9 +49,13 @@ class Truth:
     failing: set[tuple[str, str]] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
     images: dict[str, str] = field(default_factory=dict)
+    now: datetime = NOW
+    away_since: datetime | None = None
 
-    def learn(self, cluster: FakeCluster, traffic: Traffic, nodes: Nodes) -> None:
+    def learn(self, cluster: FakeCluster, traffic: Traffic, nodes: Nodes, now: datetime) -> None:
         """What is so now."""
+        self.now = now
+        self.away_since = (self.away_since or now) if traffic.away else None
         self.erring.update(image for image, percent in traffic.error_percent.items() if percent)
         self.slow.update(traffic.token_times.slow)
         self.failing.update(nodes.broken_images.items())
@@ -63,6 +71,8 @@ class Truth:
             set(self.failing),
             set(self.asked),
             dict(self.images),
+            self.now,
+            self.away_since,
         )
 
 
@@ -80,6 +90,7 @@ class Proofs:
         self._finished: dict[str, LLMRollout] = {}
         self._read: dict[str, tuple[str, LLMRollout]] = {}
         self._handled: dict[str, str] = {}
+        self._passes: list[datetime] = []
         self._trip: Trip | None = None
         self._before: dict[str, LLMRollout] = {}
 
@@ -114,6 +125,7 @@ class Proofs:
         """What a pass of which nothing was lost leaves behind."""
         self.after_write()
         self._check_trip()
+        self._check_blind()
 
     def _check_trip(self) -> None:
         """The fast lane's word counts at once, and nobody else takes requests away for a while."""
@@ -127,6 +139,24 @@ class Proofs:
             known = len(before.status.decisions)
             made = [one.action for one in attempt.status.decisions[known:]]
             assert Action.TAKE_AWAY not in made, f"{name}: nothing tripped"
+
+    def _check_blind(self) -> None:
+        """Nobody is left with a canary that was not seen for longer than the limit."""
+        self._passes = [*self._passes, self.truth.now] if self.truth.away_since else []
+        for name, attempt in self.attempts().items():
+            tests, status = attempt.spec.tests, attempt.status
+            if tests is None or status.weight_percent == 0 or status.phase is Phase.FINISHED:
+                continue
+            stable = self.cluster.of_kind(kinds.DEPLOYMENT).get(
+                f"{NAME}-{attempt.spec.stable.hash}"
+            )
+            if not (stable or {}).get("status", {}).get("readyReplicas"):
+                continue
+            moved = max(one.time for one in status.decisions if one.action != Action.HOLD)
+            since = max(self.truth.away_since or self.truth.now, moved) + NOTICED_AFTER
+            noticed = next((at for at in self._passes if at >= since), self.truth.now)
+            limit = timedelta(seconds=tests.blind_limit_seconds) + NOTICED_AFTER
+            assert self.truth.now - noticed <= limit, f"{name} has requests, unseen since {noticed}"
 
     # --- after every write
 

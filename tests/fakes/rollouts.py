@@ -139,7 +139,8 @@ class RolloutSimulation(Simulation):
     async def reconcile(self) -> Outcome:
         before = len(self.cluster.writes)
         self.traffic.flow(self.clock.now().timestamp())
-        self.watch.proofs.truth.learn(self.cluster, self.traffic, self.nodes)
+        now = self.clock.now()
+        self.watch.proofs.truth.learn(self.cluster, self.traffic, self.nodes, now)
         self.watch.before_pass(self.manifest, self.lane.trip_of(KEY))
         outcome = await reconcile(KEY, self.needs)
         assert len(self.cluster.writes) - before <= MAX_WRITES_PER_PASS
