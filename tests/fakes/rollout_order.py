@@ -35,8 +35,9 @@ WELL_PERCENT: Final = 10
 STILL_PASSES: Final = 60
 QUIET_PASSES: Final = 5
 """With a minute between them; so many follow each other, sooner or later, that decide nothing."""
-PASSES_AT_ONCE: Final = 8
-"""Beginning, giving weight, stopping what is left over: each may be a pass; one finds nothing."""
+PASSES_AT_ONCE: Final = 16
+"""Beginning, giving weight, ending, stopping what is left over: each may be a pass, and each again
+for every request to try once more that stands there; one finds nothing."""
 WRITES_WHEN_STILL: Final = 1
 """In a pass: counts and ages in messages of the status go on."""
 TROUBLES: Final = (
