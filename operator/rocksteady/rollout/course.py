@@ -116,8 +116,10 @@ def settled_stable(seen: Observation) -> str | None:
     if last is None or last[1].status.outcome is not Outcome.PROMOTED:
         return seen.stable
     rollout = seen.reported.rollout
-    told = rollout is not None and rollout.name == last[0] and rollout.outcome
     spec = last[1].spec
+    # Of a later attempt that is reported somebody may have deleted the record.
+    later = seen.reported.attempts > spec.attempt
+    told = later or (rollout is not None and rollout.name == last[0] and rollout.outcome)
     return seen.stable if told or seen.stable != spec.stable.hash else spec.canary.hash
 
 

@@ -173,6 +173,19 @@ async def test_unreadable_spec__does_not_keep_requests_at_the_canary(
         await simulation.run(60)
 
 
+async def test_deleted_record__of_the_way_back_does_not_repeat_the_promotion_before_it() -> None:
+    simulation = await serving_judged()
+    for image in ("llama:b", "llama:a"):
+        simulation.change(judged(image))
+        await simulation.finished()
+    assert simulation.outcomes == ["Promoted", "Promoted"]
+    simulation.delete_child(kinds.LLM_ROLLOUT, f"{NAME}-2")
+    await simulation.run(60)
+    assert simulation.outcomes == ["Promoted"]
+    assert simulation.replicas() == {"llama:a": 2}
+    assert simulation.weights == {"llama:a": 100}
+
+
 async def test_lost_status__with_no_pod_ready_what_was_refused_stays_refused() -> None:
     simulation = await stepping()
     simulation.annotate(abort=simulation.newest.spec.canary.hash)

@@ -111,6 +111,11 @@ def test_begin__that_was_interrupted_before_its_first_decision_is_made_good() ->
         pytest.param(
             seen(attempts=(ended("Promoted"),)), B, id="a promotion that the status lacks"
         ),
+        pytest.param(
+            seen(attempts=(ended("Promoted"),), reported=LLMDeploymentStatus(attempts=2)),
+            A,
+            id="back at the first by a later attempt, of which the record was deleted",
+        ),
         pytest.param(seen(attempts=(ended("RolledBack"),)), A, id="after a rollback"),
         pytest.param(
             seen(stable=None, attempts=(ended("Aborted"),)),
