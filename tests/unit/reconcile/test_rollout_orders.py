@@ -20,7 +20,7 @@ from tests.fakes.rollouts import (
     timed_by_share,
 )
 
-FIRST, _, END = os.environ.get("ROCKSTEADY_ROLLOUT_ORDERS", "32").rpartition("-")
+FIRST, _, END = os.environ.get("ROCKSTEADY_ROLLOUT_ORDERS", "40").rpartition("-")
 SEEDS = range(int(FIRST or 0), int(END))
 WAYS: tuple[tuple[Content, dict[str, Any]], ...] = (
     (judged, {}),
