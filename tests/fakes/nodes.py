@@ -77,6 +77,14 @@ class Nodes:
         self.broken_images.pop(image, None)
         self._restart(image)
 
+    def evict(self, name: str) -> None:
+        """A pod is deleted by somebody else; its Deployment makes another."""
+        self._delete(self.cluster.of_kind(kinds.POD)[name])
+
+    def restart(self, name: str) -> None:
+        """A pod's server ends once, and is started again a step later."""
+        self.cluster.put({**self.cluster.of_kind(kinds.POD)[name], "status": {}})
+
     def _restart(self, image: str) -> None:
         for pod in list(self.cluster.of_kind(kinds.POD).values()):
             if pod["spec"]["containers"][0]["image"] == image and not _is_ending(pod):
@@ -87,14 +95,16 @@ class Nodes:
         """How many ready pods a Service with this selector sends requests to."""
         pods = self.cluster.of_kind(kinds.POD).values()
         return sum(
-            _is_ready(pod) for pod in pods if selector.items() <= pod["metadata"]["labels"].items()
+            is_ready(pod) for pod in pods if selector.items() <= pod["metadata"]["labels"].items()
         )
 
     def _deployment_steps(self) -> list[Step]:
         steps = []
         for name, deployment in sorted(self.cluster.of_kind(kinds.DEPLOYMENT).items()):
             generation = deployment["metadata"]["generation"]
-            if deployment.get("status", {}).get("observedGeneration") != generation:
+            seen = deployment.get("status", {}).get("observedGeneration") == generation
+            missing = len(self._pods_of(deployment)) != deployment["spec"]["replicas"]
+            if not seen or missing:
                 steps.append(Step(f"scale {name}", partial(self._scale, name)))
             elif deployment["status"] != self._status_of(deployment):
                 steps.append(Step(f"count {name}", partial(self._count, name)))
@@ -161,7 +171,7 @@ class Nodes:
         return sorted(
             name
             for name, pod in self.cluster.of_kind(kinds.POD).items()
-            if _is_ready(pod) and selector <= pod["metadata"]["labels"].items()
+            if is_ready(pod) and selector <= pod["metadata"]["labels"].items()
         )
 
     def _scale(self, name: str) -> None:
@@ -174,7 +184,7 @@ class Nodes:
             if pod["metadata"]["labels"][_HASH_LABEL] != template:
                 self._delete(pod)
         pods, wanted = self._pods_of(deployment), deployment["spec"]["replicas"]
-        for pod in sorted(pods, key=_is_ready)[: max(0, len(pods) - wanted)]:
+        for pod in sorted(pods, key=is_ready)[: max(0, len(pods) - wanted)]:
             self._delete(pod)
         for _ in range(len(pods), wanted):
             self._create(deployment, template)
@@ -217,11 +227,8 @@ class Nodes:
             return
         image = pod["spec"]["containers"][0]["image"]
         why = self.broken_images.get(image)
-        condition = {"type": "Ready", "status": "True" if why is None else "False"}
-        status: dict[str, Any] = {"conditions": [condition]}
-        if why is not None:
-            status["containerStatuses"] = [container_status(**waiting(why, "as the test says"))]
-        self.cluster.put({**pod, "status": status})
+        status = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.cluster.put({**pod, "status": status if why is None else _failing(why)})
 
     def _count(self, name: str) -> None:
         deployment = self._deployment(name)
@@ -230,7 +237,7 @@ class Nodes:
 
     def _status_of(self, deployment: Manifest) -> dict[str, Any]:
         pods = self._pods_of(deployment)
-        counts = {"replicas": len(pods), "readyReplicas": sum(map(_is_ready, pods))}
+        counts = {"replicas": len(pods), "readyReplicas": sum(map(is_ready, pods))}
         return {
             "observedGeneration": deployment["metadata"]["generation"],
             **{name: count for name, count in counts.items() if count},
@@ -281,9 +288,24 @@ def _is_ending(pod: Manifest) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 
-def _is_ready(pod: Manifest) -> bool:
+def is_ready(pod: Manifest) -> bool:
+    """True when the kubelet says so."""
     conditions = pod.get("status", {}).get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _failing(reason: str) -> dict[str, Any]:
+    """The status of a pod that does not get ready, for a reason of kubelet or scheduler."""
+    condition: dict[str, Any] = {"type": "Ready", "status": "False"}
+    if reason == "Unschedulable":
+        scheduled = {"type": "PodScheduled", "status": "False", "reason": reason}
+        return {"conditions": [condition, scheduled]}
+    if reason == "OOMKilled":
+        server = container_status(**waiting("CrashLoopBackOff", "as the test says"))
+        server["lastState"] = {"terminated": {"reason": reason, "exitCode": 137}}
+    else:
+        server = container_status(**waiting(reason, "as the test says"))
+    return {"conditions": [condition], "containerStatuses": [server]}
 
 
 def _template_hash(deployment: Manifest) -> str:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from rocksteady import conventions
-from rocksteady.api.reading import read_rollout
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Phase
 from rocksteady.metrics_sources import MetricsSources
 from rocksteady.ports import Manifest
@@ -20,6 +19,7 @@ from rocksteady.settings import Settings
 from tests.builders import KEY, NAME, NAMESPACE, spec, with_gateway
 from tests.fakes.cluster import FakeCluster, copy
 from tests.fakes.nodes import ending
+from tests.fakes.recording import RecordingLane
 from tests.fakes.rollout_watch import Watch
 from tests.fakes.simulation import MAX_WRITES_PER_PASS, Simulation
 from tests.fakes.stories import GATEWAY
@@ -27,6 +27,9 @@ from tests.fakes.traffic import SOURCES, Traffic
 
 TICK_SECONDS: Final = 15
 SLOS: Final[dict[str, Any]] = {"availability": {"objectivePercent": "99"}}
+TIMED: Final[dict[str, Any]] = {
+    "timeToFirstToken": {"objectivePercent": "95", "thresholdMilliseconds": 500}
+}
 STEP_SECONDS: Final = 30
 BAKE_SECONDS: Final = 60
 FAST: Final[dict[str, Any]] = {
@@ -53,13 +56,30 @@ def by_share(image: str = "llama:a", replicas: int = 2, **fields: Any) -> dict[s
     return spec(image, replicas, rollout=rollout, **fields)
 
 
+def timed(image: str = "llama:a", replicas: int = 2, **fields: Any) -> dict[str, Any]:
+    """A spec whose changes are judged at a gateway and by the servers' time to first token."""
+    return judged(image, replicas, **{"slos": {**SLOS, **TIMED}, **_vllm(image), **fields})
+
+
+def timed_by_share(image: str = "llama:a", replicas: int = 2, **fields: Any) -> dict[str, Any]:
+    """A spec without a gateway whose changes are judged by the servers' time to first token."""
+    return by_share(image, replicas, **{"slos": TIMED, **_vllm(image), **fields})
+
+
+def _vllm(image: str) -> dict[str, Any]:
+    return {"engine": {"type": "vllm", "image": image}}
+
+
 class RolloutSimulation(Simulation):
     """See the module.
 
     Attributes:
         traffic: The requests, and Prometheus.
         watch: What must hold.
+        blind_limit_seconds: Of the operator's configuration.
     """
+
+    blind_limit_seconds = 900
 
     def __init__(self, cluster: FakeCluster | None = None, traffic: Traffic | None = None) -> None:
         super().__init__(cluster)
@@ -72,7 +92,8 @@ class RolloutSimulation(Simulation):
 
     def renew(self, sources: MetricsSources = SOURCES) -> None:
         """A new process, which knows nothing but what the cluster and Prometheus have."""
-        signals = SignalGatherer(self.traffic, sources, TICK_SECONDS)
+        signals = SignalGatherer(self.traffic, sources, TICK_SECONDS, self.blind_limit_seconds)
+        self.lane = RecordingLane()
         self.needs = Dependencies(
             self.cluster,
             self.recorder,
@@ -88,6 +109,7 @@ class RolloutSimulation(Simulation):
         clone = RolloutSimulation(cluster, self.traffic.cloned(cluster))
         clone.nodes.broken_images = dict(self.nodes.broken_images)
         clone.nodes.created = self.nodes.created
+        clone.blind_limit_seconds = self.blind_limit_seconds
         clone.clock.advance((self.clock.now() - clone.clock.now()).total_seconds())
         clone.watch.remember(self.watch)
         return clone
@@ -117,7 +139,9 @@ class RolloutSimulation(Simulation):
     async def reconcile(self) -> Outcome:
         before = len(self.cluster.writes)
         self.traffic.flow(self.clock.now().timestamp())
-        self.watch.before_pass(self.manifest)
+        now = self.clock.now()
+        self.watch.proofs.truth.learn(self.cluster, self.traffic, self.nodes, now)
+        self.watch.before_pass(self.manifest, self.lane.trip_of(KEY))
         outcome = await reconcile(KEY, self.needs)
         assert len(self.cluster.writes) - before <= MAX_WRITES_PER_PASS
         self.watch.after_pass(self.manifest)
@@ -168,13 +192,8 @@ class RolloutSimulation(Simulation):
     @property
     def attempts(self) -> dict[str, LLMRollout]:
         """LLMRollouts by name, oldest first."""
-        found = {
-            name: read_rollout(copy(one))
-            for name, one in self.cluster.of_kind(kinds.LLM_ROLLOUT).items()
-        }
-        read = {name: one for name, one in found.items() if one is not None}
-        assert len(read) == len(found)
-        return dict(sorted(read.items(), key=lambda item: item[1].spec.attempt))
+        found = self.watch.proofs.attempts()
+        return dict(sorted(found.items(), key=lambda item: item[1].spec.attempt))
 
     @property
     def newest(self) -> LLMRollout:

@@ -18,6 +18,8 @@ from rocksteady.queries.selectors import METRIC_NAME, Selector
 from rocksteady.resources import kinds
 from tests.builders import NAME, NAMESPACE
 from tests.fakes.cluster import FakeCluster
+from tests.fakes.nodes import is_ready
+from tests.fakes.token_times import TokenTimes
 
 SCRAPE_SECONDS: Final = 5
 SOURCES: Final = MetricsSources(
@@ -51,6 +53,7 @@ class Traffic:
         away: True while Prometheus does not answer.
         scraping: False while the gateway is not scraped: samples grow old.
         lost: Requests that had nowhere to go.
+        token_times: What the model servers measure of them.
     """
 
     cluster: FakeCluster
@@ -59,6 +62,7 @@ class Traffic:
     away: bool = False
     scraping: bool = True
     lost: float = 0.0
+    token_times: TokenTimes = field(default_factory=TokenTimes)
     _counters: dict[str, list[_Counter]] = field(default_factory=lambda: defaultdict(list))
     _routed: frozenset[str] = frozenset()
     _until: int | None = None
@@ -67,6 +71,7 @@ class Traffic:
         """The same traffic, on another cluster in the same state."""
         clone = Traffic(cluster, self.requests_per_second, dict(self.error_percent))
         clone.away, clone.scraping, clone.lost = self.away, self.scraping, self.lost
+        clone.token_times = self.token_times.cloned()
         for service, counters in self._counters.items():
             clone._counters[service] = [
                 _Counter(one.total, one.bad, list(one.samples)) for one in counters
@@ -80,11 +85,18 @@ class Traffic:
         if self._until is None:
             self._until = until
         shares = self._shares()
+        pods = self._pods(shares)
         self._drop_what_left(frozenset(self._weights()))
+        self.token_times.look(self.cluster)
         for second in range(self._until + 1, until + 1):
             self._answer(shares)
-            if self.scraping and second % SCRAPE_SECONDS == 0:
-                self._scrape(second)
+            for image, (names, requests) in pods.items():
+                good = 1 - self.error_percent.get(image, 0.0) / 100
+                self.token_times.answer(names, image, requests * good)
+            if second % SCRAPE_SECONDS == 0:
+                self.token_times.scrape(self.cluster, second, SCRAPE_SECONDS)
+                if self.scraping:
+                    self._scrape(second)
         self._until = max(self._until, until)
 
     def counted(self, revision: str) -> tuple[int, int]:
@@ -112,9 +124,10 @@ class Traffic:
             for service in self._counters
             for one in self._series(service, start_seconds, end_seconds)
         ]
-        return tuple(
+        matching = (
             one for one in found if any(selector.matches(one.labels) for selector in selectors)
         )
+        return (*matching, *self.token_times.series(selectors, start_seconds, end_seconds))
 
     async def value(self, source: str, query: str, at_seconds: float) -> float | None:
         self._check(source)
@@ -149,6 +162,32 @@ class Traffic:
             shares[reached] += self.requests_per_second * weight / together
         return shares
 
+    def _pods(self, shares: Mapping[str, float]) -> Mapping[str, tuple[list[str], float]]:
+        """Which pods answer how many requests per second, by image; by the Service if no route."""
+        slices = self.cluster.of_kind(kinds.ENDPOINT_SLICE)
+        if shares:
+            return {
+                self._image(name): (
+                    [one["addresses"][0] for one in slices[name]["endpoints"]],
+                    requests,
+                )
+                for name, requests in shares.items()
+                if name
+            }
+        front = self.cluster.of_kind(kinds.SERVICE).get(NAME)
+        if front is None:
+            return {}
+        selector = front["spec"]["selector"].items()
+        found: dict[str, list[str]] = defaultdict(list)
+        for name, pod in self.cluster.of_kind(kinds.POD).items():
+            if is_ready(pod) and selector <= pod["metadata"]["labels"].items():
+                found[pod["spec"]["containers"][0]["image"]].append(name)
+        together = sum(map(len, found.values()))
+        return {
+            image: (names, self.requests_per_second * len(names) / together)
+            for image, names in found.items()
+        }
+
     def _drop_what_left(self, routed: frozenset[str]) -> None:
         """Traefik forgets the series of a Service that no route names any more."""
         for name in routed - self._routed:
@@ -165,7 +204,10 @@ class Traffic:
             counter.bad += requests * self.error_percent.get(self._image(name), 0.0) / 100
 
     def _image(self, name: str) -> str:
-        deployment = self.cluster.of_kind(kinds.DEPLOYMENT)[name]
+        """Image of a revision; empty when its Deployment is gone and its pods are about to be."""
+        deployment = self.cluster.of_kind(kinds.DEPLOYMENT).get(name)
+        if deployment is None:
+            return ""
         return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
 
     def _scrape(self, second: int) -> None:

@@ -19,8 +19,7 @@ def boundaries_of(profile: SignalProfile, lines: Sequence[Timeline]) -> tuple[fl
     found: dict[tuple[tuple[str, str], ...], set[float]] = defaultdict(set)
     for line in lines:
         if _is_of(profile.names, line) and profile.parts(line.labels):
-            histogram = tuple(pair for pair in line.labels.items() if pair[0] != "le")
-            found[histogram].add(_seconds(profile, line))
+            found[_histogram_of(line)].add(_seconds(profile, line))
     shared = set.intersection(*found.values()) if found else set()
     return tuple(sorted(one for one in shared if math.isfinite(one)))
 
@@ -38,21 +37,42 @@ def count_latency(
         lines: The revision's counters.
         boundaries_seconds: Some of `boundaries_of`.
         ticks: How many.
+
+    Returns:
+        By boundary; None for a tick in which a histogram was heard of and not at that boundary: it
+        is shown no more, as after a restart with another version, and nothing was slow for that.
     """
     ours = [line for line in lines if _is_of(profile.names, line)]
     heard = set().union(*(line.amounts for line in ours))
-    sums = _sums(profile, [one for one in ours if Part.TOTAL in profile.parts(one.labels)])
+    adding = [one for one in ours if Part.TOTAL in profile.parts(one.labels)]
+    sums, spoken = _sums(profile, adding), _spoken(profile, adding)
     ended = _sums(profile, [one for one in lines if _is_of(profile.requests, one)])[math.inf]
     counted: dict[float, Ticks] = {}
     for boundary_seconds in boundaries_seconds:
         everyone, fast = sums[math.inf], sums[boundary_seconds]
-        pairs = {tick: _above(everyone[tick], fast[tick]) for tick in heard}
+        silent = set().union(*(said[math.inf] - said[boundary_seconds] for said in spoken))
+        pairs = {tick: _above(everyone[tick], fast[tick]) for tick in heard - silent}
         if profile.requests:
             pairs = {tick: _scaled(*pair, ended[tick]) for tick, pair in pairs.items()}
         counted[boundary_seconds] = tuple(
             RevisionCounts(*pairs[tick]) if tick in pairs else None for tick in range(ticks)
         )
     return counted
+
+
+def _spoken(profile: SignalProfile, lines: Sequence[Timeline]) -> list[dict[float, set[int]]]:
+    """For each histogram, by boundary in seconds: the ticks in which it was heard of."""
+    found: dict[tuple[tuple[str, str], ...], dict[float, set[int]]] = defaultdict(
+        lambda: defaultdict(set)
+    )
+    for line in lines:
+        found[_histogram_of(line)][_seconds(profile, line)].update(line.amounts)
+    return list(found.values())
+
+
+def _histogram_of(line: Timeline) -> tuple[tuple[str, str], ...]:
+    """What all boundaries of a histogram have in common."""
+    return tuple(pair for pair in line.labels.items() if pair[0] != "le")
 
 
 def _above(everyone: int, fast: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Turn a Plan into the manifests to hold. Pure: the objects come from the Snapshot."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
@@ -10,6 +10,7 @@ from rocksteady.ports import Manifest
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds, network, workload
 from rocksteady.resources.model_volume import egress_ports
+from rocksteady.resources.owned import owned_manifest
 from rocksteady.resources.pod_template import RenderContext, build_pod_template
 from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.revisions import behaving_part, frozen_key_of
@@ -131,9 +132,12 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
         workload.build_front_service(owner, _selected(plan, plan.front)),
         workload.build_disruption_budget(owner),
     ]
+    weights = plan.split or {plan.front: network.FULL_WEIGHT}
+    gateway = deployment.spec.routing.gateway if deployment else None
+    if gateway is None and not plan.prune:
+        manifests.extend(_route_as_it_stands(snapshot, weights))
     if deployment is None:
         return manifests
-    gateway = deployment.spec.routing.gateway
     access = network.Access(
         client_namespaces=settings.client_namespaces,
         behind_gateway=gateway is not None,
@@ -141,9 +145,30 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     )
     manifests.append(network.build_network_policy(owner, access))
     if gateway is not None:
-        weights = plan.split or {plan.front: network.FULL_WEIGHT}
         manifests.append(network.build_route(owner, gateway, weights))
     return manifests
+
+
+def _route_as_it_stands(snapshot: Snapshot, weights: Mapping[str, int]) -> list[Manifest]:
+    """The live route with other weights, while there is no spec that says what else is in it.
+
+    A canary that loses its requests must not keep them until somebody has corrected the spec.
+    """
+    owner = snapshot.owner
+    found = snapshot.live.find(kinds.HTTP_ROUTE, owner.name)
+    backends = network.build_backends(owner, weights)
+    rules = found["spec"].get("rules", ()) if found else ()
+    if found is None or all(_splits_alike(rule, backends) for rule in rules):
+        return []
+    changed = [{**rule, "backendRefs": backends} for rule in rules]
+    body = {"spec": {**found["spec"], "rules": changed}}
+    return [owned_manifest(owner, kinds.HTTP_ROUTE, owner.name, body)]
+
+
+def _splits_alike(rule: Mapping[str, Any], backends: Sequence[Mapping[str, Any]]) -> bool:
+    """True when a rule of a live route gives the same weights."""
+    live = {one["name"]: one.get("weight", 1) for one in rule.get("backendRefs", ())}
+    return live == {one["name"]: one["weight"] for one in backends}
 
 
 def _selected(plan: Plan, front: str) -> str | None:

@@ -29,14 +29,7 @@ def build_route(
     """
     rule: dict[str, Any] = {
         "timeouts": {"request": gateway.timeouts.request},
-        "backendRefs": [
-            {
-                "name": owner.revision_name(revision),
-                "port": conventions.SERVICE_PORT,
-                "weight": weight,
-            }
-            for revision, weight in weights.items()
-        ],
+        "backendRefs": build_backends(owner, weights),
     }
     if gateway.matches:
         rule["matches"] = list(gateway.matches)
@@ -52,6 +45,18 @@ def build_route(
     if gateway.hostnames:
         spec["hostnames"] = list(gateway.hostnames)
     return owned_manifest(owner, kinds.HTTP_ROUTE, owner.name, {"spec": spec})
+
+
+def build_backends(owner: Owner, weights: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The backends of a rule; see `build_route`."""
+    return [
+        {
+            "name": owner.revision_name(revision),
+            "port": conventions.SERVICE_PORT,
+            "weight": weight,
+        }
+        for revision, weight in weights.items()
+    ]
 
 
 @dataclass(frozen=True)

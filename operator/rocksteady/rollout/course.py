@@ -111,12 +111,26 @@ def settled_stable(seen: Observation) -> str | None:
     if ledger.attempt is not None and ledger.attempt.spec.stable.hash in seen.revisions:
         # The pointer moves when an attempt ends, so the record holds also when the status is lost.
         return ledger.attempt.spec.stable.hash
+    if seen.stable is None and last is not None:
+        return _recorded_stable(seen, last[1])
     if last is None or last[1].status.outcome is not Outcome.PROMOTED:
         return seen.stable
     rollout = seen.reported.rollout
-    told = rollout is not None and rollout.name == last[0] and rollout.outcome
     spec = last[1].spec
+    # Of a later attempt that is reported somebody may have deleted the record.
+    later = seen.reported.attempts > spec.attempt
+    told = later or (rollout is not None and rollout.name == last[0] and rollout.outcome)
     return seen.stable if told or seen.stable != spec.stable.hash else spec.canary.hash
+
+
+def _recorded_stable(seen: Observation, last: LLMRollout) -> str | None:
+    """The revision that serves, when the status is lost and none is ready: as an attempt left it.
+
+    None when that one runs no more: another has taken over without an attempt since.
+    """
+    promoted = last.status.outcome is Outcome.PROMOTED
+    revision = last.spec.canary.hash if promoted else last.spec.stable.hash
+    return revision if revision in seen.workloads else None
 
 
 def has_gateway(seen: Observation, attempt: LLMRollout) -> bool:

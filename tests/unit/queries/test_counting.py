@@ -245,6 +245,31 @@ def test_boundaries__that_one_revision_lacks_are_left_out() -> None:
     assert counted(read, 1, plan(Signal.REQUEST_LATENCY, 1.0)).boundaries_seconds == (2.0,)
 
 
+def test_boundary__that_is_shown_no_more_is_blind_from_then_on() -> None:
+    read = [
+        series(traefik_bucket(CANARY, "1"), [0, 9, None]),
+        series(traefik_bucket(CANARY, "2"), [0, 10, 12]),
+        series(traefik_bucket(CANARY, "+Inf"), [0, 10, 13]),
+    ]
+    result = counted(read, 2, plan(Signal.REQUEST_LATENCY, 1.0))
+    assert {at: pairs(ticks) for at, ticks in result.by_boundary["r2"].items()} == {
+        1.0: [(10, 1), None],
+        2.0: [(10, 0), (3, 1)],
+    }
+
+
+def test_boundary__that_one_of_two_targets_shows_no_more_is_blind() -> None:
+    other = {"instance": "10.0.0.4:9100", "pod": "traefik-2"}
+    read = [
+        series(traefik_bucket(CANARY, "1"), [0, 9, 10]),
+        series(traefik_bucket(CANARY, "+Inf"), [0, 10, 12]),
+        series({**traefik_bucket(CANARY, "1"), **other}, [0, 5, None]),
+        series({**traefik_bucket(CANARY, "+Inf"), **other}, [0, 5, 7]),
+    ]
+    result = counted(read, 2, plan(Signal.REQUEST_LATENCY, 1.0))
+    assert pairs(result.counts["r2"]) == [(15, 1), None]
+
+
 def test_latency__of_failures_is_none() -> None:
     read = [
         series(traefik_bucket(CANARY, le, code), [0, 10])

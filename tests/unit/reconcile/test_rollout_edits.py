@@ -146,6 +146,62 @@ async def test_edit__to_an_unreadable_spec_holds() -> None:
     assert attempt.status.outcome == "Promoted"
 
 
+WITHOUT_GATEWAY = {**judged("llama:b"), "routing": {}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(INVALID, id="cannot be read"),
+        pytest.param(WITHOUT_GATEWAY, id="lacks the gateway that its SLOs need"),
+    ],
+)
+async def test_unreadable_spec__does_not_keep_requests_at_the_canary(
+    content: dict[str, Any],
+) -> None:
+    simulation = await stepping()
+    simulation.change(content)
+    await simulation.run(10)
+    simulation.annotate(abort=simulation.newest.spec.canary.hash)
+    await simulation.reconcile()
+    assert simulation.outcomes == ["Aborted"]
+    assert simulation.weights == {"llama:a": 100, "llama:b": 0}
+    assert simulation.replicas() == {"llama:a": 2, "llama:b": 2}
+    await simulation.run(10)
+    assert simulation.weights == {"llama:a": 100}
+    with simulation.no_writes():
+        await simulation.run(60)
+
+
+async def test_deleted_record__of_the_way_back_does_not_repeat_the_promotion_before_it() -> None:
+    simulation = await serving_judged()
+    for image in ("llama:b", "llama:a"):
+        simulation.change(judged(image))
+        await simulation.finished()
+    assert simulation.outcomes == ["Promoted", "Promoted"]
+    simulation.delete_child(kinds.LLM_ROLLOUT, f"{NAME}-2")
+    await simulation.run(60)
+    assert simulation.outcomes == ["Promoted"]
+    assert simulation.replicas() == {"llama:a": 2}
+    assert simulation.weights == {"llama:a": 100}
+
+
+async def test_lost_status__with_no_pod_ready_what_was_refused_stays_refused() -> None:
+    simulation = await stepping()
+    simulation.annotate(abort=simulation.newest.spec.canary.hash)
+    await simulation.finished()
+    simulation.nodes.break_pods("llama:a", "ErrImagePull")
+    simulation.nodes.run()
+    simulation.cluster.edit(kinds.LLM_DEPLOYMENT, NAMESPACE, NAME, lambda one: one.pop("status"))
+    await simulation.run(60)
+    assert simulation.replicas() == {"llama:a": 2}
+    assert simulation.condition("RolledBack") == ("True", "RolledBack")
+    simulation.nodes.heal_pods("llama:a")
+    await simulation.run(60)
+    assert simulation.stable_image() == "llama:a"
+    assert simulation.condition("Ready") == ("True", "Serving")
+
+
 async def test_edit__of_the_live_route_is_restored() -> None:
     simulation = await stepping()
     simulation.edit_route(lambda backends: backends[1].update(weight=50))

@@ -111,10 +111,30 @@ def test_begin__that_was_interrupted_before_its_first_decision_is_made_good() ->
         pytest.param(
             seen(attempts=(ended("Promoted"),)), B, id="a promotion that the status lacks"
         ),
+        pytest.param(
+            seen(attempts=(ended("Promoted"),), reported=LLMDeploymentStatus(attempts=2)),
+            A,
+            id="back at the first by a later attempt, of which the record was deleted",
+        ),
         pytest.param(seen(attempts=(ended("RolledBack"),)), A, id="after a rollback"),
+        pytest.param(
+            seen(stable=None, attempts=(ended("Aborted"),)),
+            A,
+            id="the status lost and no pod ready: what the last attempt left",
+        ),
+        pytest.param(
+            seen(stable=None, attempts=(ended("Promoted"),), workloads={B: running(2, 0)}),
+            B,
+            id="the same after a promotion",
+        ),
+        pytest.param(
+            seen(stable=None, attempts=(ended("Aborted"),), workloads={C: running(2, 0)}),
+            None,
+            id="the same when another has taken over since",
+        ),
     ],
 )
-def test_stable(found: Observation, expected: str) -> None:
+def test_stable(found: Observation, expected: str | None) -> None:
     assert settled_stable(found) == expected
 
 
