@@ -163,12 +163,13 @@ def _without_spares(
 ) -> dict[str, int]:
     """The same, with each revision growing, stable first, only as others have ended their pods.
 
-    A revision that leaves is kept without pods until the last of them has ended.
+    A revision that leaves is kept without pods until the last of them has ended. Pods that were
+    asked for count as soon as they are, since they may be made between this look and the next.
     """
     leaving = {
         revision: 0
         for revision, workload in seen.workloads.items()
-        if revision not in running and workload.holding
+        if revision not in running and (workload.holding or workload.wanted)
     }
     capped = leaving | {
         revision: min(replicas, _wanted_now(seen, revision))
@@ -178,7 +179,7 @@ def _without_spares(
     for revision in sorted(running, key=lambda one: one != stable):
         held = sum(
             workload.ending
-            + (0 if other == revision else max(workload.existing, capped.get(other, 0)))
+            + max(workload.existing, workload.wanted, capped.get(other, 0)) * (other != revision)
             for other, workload in seen.workloads.items()
         )
         capped[revision] = min(running[revision], max(capped[revision], wanted - held))
