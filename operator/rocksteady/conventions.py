@@ -18,6 +18,11 @@ ROLLOUT_PLURAL: Final = "llmrollouts"
 ROLLOUT_SINGULAR: Final = "llmrollout"
 ROLLOUT_SHORT_NAME: Final = "llmro"
 
+SUITE_KIND: Final = "EvaluationSuite"
+SUITE_PLURAL: Final = "evaluationsuites"
+SUITE_SINGULAR: Final = "evaluationsuite"
+SUITE_SHORT_NAME: Final = "evalsuite"
+
 FIELD_MANAGER: Final = "rocksteady"
 """Field manager of everything the operator applies; one for all, so that nothing has two owners."""
 
@@ -25,6 +30,9 @@ NAME_PATTERN: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 """Names become Service names (RFC 1035: they start with a letter)."""
 NAME_MAX_LENGTH: Final = 40
 """A Service name has at most 63 characters; `-<hash10>` and suffixes need room."""
+SUITE_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+SUITE_NAME_MAX_LENGTH: Final = 63
+"""The name of a suite becomes the value of a label."""
 
 # Labels on everything owned.
 LABEL_NAME: Final = "app.kubernetes.io/name"

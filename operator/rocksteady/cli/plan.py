@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import click
 
+from rocksteady import conventions
 from rocksteady.analysis.power import Detection
 from rocksteady.api.quantity import parse_quantity
-from rocksteady.api.reading import is_ours
+from rocksteady.api.reading import kind_of
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.policy import Capacity
 from rocksteady.cli.documents import ManifestError, read_manifests
@@ -46,7 +47,7 @@ def plan(filename: str, requests_per_second: float | None, gateway_type: str | N
     try:
         with click.open_file(filename, encoding="utf-8") as stream:
             for manifest in read_manifests(stream):
-                if is_ours(manifest):
+                if kind_of(manifest) == conventions.KIND:
                     _plan(manifest, gateway_type, requests_per_second)
                     planned += 1
     except (ManifestError, OSError) as error:
