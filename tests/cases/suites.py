@@ -85,7 +85,6 @@ VALID_SUITES: Final = (
             "spec.minScorePercent": "60",
             "spec.maxOutputTokensIncreasePercent": 25,
             "spec.maxLatencyIncreasePercent": 15,
-            "spec.maxCostIncreasePercent": 15,
         },
     ),
     Valid("items from a ConfigMap", {"spec.items": CONFIG_MAP}),

@@ -18,6 +18,7 @@ from rocksteady.api.v1alpha1.llmrollout import LLMRollout, LLMRolloutStatus, Out
 from rocksteady.api.v1alpha1.policy import Approval
 from rocksteady.rollout.capacity import goal_of, share_at, weight_at
 from rocksteady.rollout.deadline import back_to_stable, least_seconds, within_deadline
+from rocksteady.rollout.evaluation_moves import unevaluated, unevaluated_last, unfit
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.judging import proof_of
 from rocksteady.rollout.moves import (
@@ -339,6 +340,7 @@ UNMEASURED_RULES: Final[Sequence[Rule]] = (_change_of_mind, _abort, _broken)
 RULES: Final[Sequence[Rule]] = (
     *UNMEASURED_RULES,
     _harmful,
+    unfit,
     _taken_away,
     _promote_at_once,
     _blind,
@@ -348,8 +350,10 @@ RULES: Final[Sequence[Rule]] = (
     _paused,
     _suspicious,
     _capacity,
+    unevaluated,
     _give_weight,
     _minimum,
+    unevaluated_last,
     _next,
 )
 """In the order in which they are asked; the last always acts."""

@@ -68,7 +68,11 @@ UNREADABLE: Final = "SpecUnreadable"
 """Reason to hold while no revision can be made of the spec."""
 NOTHING_WANTED: Final = "ScaledToZero"
 """Reason to hold while no replicas are wanted."""
-CLOCK_STOPS: Final = frozenset({"Paused", "AwaitingApproval", BLIND, UNREADABLE, NOTHING_WANTED})
+EVALUATING: Final = "EvaluationsRunning"
+"""Reason to hold while suites are being asked, which has deadlines of its own."""
+CLOCK_STOPS: Final = frozenset(
+    {"Paused", "AwaitingApproval", BLIND, UNREADABLE, NOTHING_WANTED, EVALUATING}
+)
 """Reasons to hold for which the progress deadline's clock stands still."""
 
 

@@ -167,9 +167,6 @@ class EvaluationSuiteSpec(ApiModel):
     max_latency_increase_percent: IncreasePercent | None = None
     """How much longer the canary may take for its answers, median over items; absent: not looked
     at."""
-    max_cost_increase_percent: IncreasePercent | None = None
-    """How much dearer the answers may be, by the time they take and the price of an hour; absent:
-    not looked at."""
     reveal: bool = False
     """True: items and answers may be shown in messages and by `eval diff`. False: they appear in no
     status, Event, log or metric; only ids do."""

@@ -173,8 +173,6 @@ class EvaluationTest(ApiModel):
     """How much longer the answers may be; absent: not looked at."""
     max_latency_increase_percent: IncreasePercent | None = None
     """How much longer an answer may take; absent: not looked at."""
-    max_cost_increase_percent: IncreasePercent | None = None
-    """How much dearer the answers may be; absent: not looked at."""
 
     @property
     def content(self) -> str:
