@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rocksteady.analysis.verdict import SignalJudgement
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.llmrollout import (
     Cause,
+    EvaluationTest,
     LLMRollout,
     LLMRolloutSpec,
     LLMRolloutStatus,
@@ -14,8 +16,18 @@ from rocksteady.api.v1alpha1.llmrollout import (
     Phase,
     RevisionReference,
 )
-from rocksteady.api.v1alpha1.policy import Capacity
+from rocksteady.api.v1alpha1.policy import Capacity, EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
+from rocksteady.rollout.evaluating import Evaluated, evaluate
+from rocksteady.rollout.evaluation_plan import (
+    obstacle_of,
+    open_stages,
+    records_of,
+    runs_for,
+    wanted_contents,
+    without_content,
+)
+from rocksteady.rollout.evaluation_runs import Run
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.judging import (
@@ -40,6 +52,7 @@ from rocksteady.rollout.policy import is_judged, policy_of
 from rocksteady.rollout.reading import Reading, Trip
 from rocksteady.rollout.records import recorded
 from rocksteady.rollout.requests import read_requests
+from rocksteady.rollout.suites import freeze_tests
 
 SUSPENSIONS_MAX: Final = 2
 """After so many times a canary that nobody can see gets no requests any more."""
@@ -63,6 +76,11 @@ class Course:
         refusal: Why the revision of the spec is not tried; None: nothing is against it.
         handled: Requests of people that were acted on.
         attempts: How many attempts there ever were.
+        evaluated: What its evaluations say, or those of the first revision.
+        runs: Runs of suites that there should be.
+        contents: First 10 digits of the contents of suites that are to be kept.
+        closed: Why the first revision serves nobody, since an evaluation has not passed; None:
+            nothing is against it.
     """
 
     name: str | None = None
@@ -76,6 +94,10 @@ class Course:
     refusal: Finding | None = None
     handled: tuple[str, ...] = ()
     attempts: int = 0
+    evaluated: tuple[Evaluated, ...] = ()
+    runs: tuple[Run, ...] = ()
+    contents: frozenset[str] = frozenset()
+    closed: Finding | None = None
 
     @property
     def is_open(self) -> bool:
@@ -171,6 +193,7 @@ def plot(seen: Observation) -> Course:
     lifts = lifted(seen.attempts, seen.target, requests)
     forgiven = forgiven_by(ledger.refused, seen.attempts, requests)
     base = Course(
+        contents=wanted_contents(_newest_tests(seen), seen.suites),
         lifts=lifts,
         surplus=ledger.surplus,
         refused=tuple(entry for entry in ledger.refused.values() if entry.hash not in forgiven),
@@ -181,8 +204,16 @@ def plot(seen: Observation) -> Course:
         return _go_on(seen, base, ledger.open, ledger.attempt)
     if begins_attempt(seen):
         return _begin(seen, base)
+    if settled_stable(seen) is None and seen.target is not None and seen.deployment is not None:
+        return _first(seen, base, seen.deployment.spec, seen.target)
     blocked = None if seen.target is None else refusal(ledger, seen.target)
     return replace(base, refusal=None if settled_stable(seen) == seen.target else blocked)
+
+
+def _newest_tests(seen: Observation) -> tuple[EvaluationTest, ...]:
+    """What the evaluations of the newest attempt judged by."""
+    newest = max(seen.attempts.values(), key=lambda one: one.spec.attempt, default=None)
+    return newest.spec.evaluations if newest else ()
 
 
 def ends_unmeasured(seen: Observation) -> bool:
@@ -198,11 +229,16 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
     if attempt.status.started_at is None:
         return _started(seen, base, name, attempt.spec)
     reading = seen.reading or Reading()
+    spec = attempt.spec
+    found = evaluate(spec.evaluations, spec.canary.hash, spec.stable.hash, seen.runs)
+    evaluated = without_content(found, seen)
     pods = {revision: workload.ready for revision, workload in seen.workloads.items()}
     judgements = judge_reading(attempt, reading, pods)
-    move = advance(attempt, _facts(seen, attempt, reading, judgements))
+    facts = _facts(seen, attempt, reading, judgements)
+    move = advance(attempt, replace(facts, evaluations=evaluated))
     ticks = reading.ticks if attempt.status.first_tick_at else {}
     status = recorded(move, seen.now, judgements, ticks)
+    status = status.model_copy(update={"evaluations": records_of(evaluated)})
     handled = {*base.handled, *status.handled_requests}
     return replace(
         base,
@@ -211,6 +247,27 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
         move=move,
         judgements=judgements,
         handled=tuple(sorted(handled)),
+        evaluated=evaluated,
+        runs=runs_for(evaluated, open_stages(spec, status), seen),
+        contents=wanted_contents(spec.evaluations, seen.suites),
+    )
+
+
+def _first(seen: Observation, base: Course, spec: LLMDeploymentSpec, target: str) -> Course:
+    """The first revision has nothing to be compared with: floors and safety are what it must meet.
+
+    Nothing is lost by keeping requests from it, for nothing else serves.
+    """
+    tests = freeze_tests(spec, seen.suites)
+    if isinstance(tests, Finding):
+        return replace(base, closed=tests)
+    evaluated = without_content(evaluate(tests, target, None, seen.runs), seen)
+    return replace(
+        base,
+        evaluated=evaluated,
+        runs=runs_for(evaluated, EvaluationStage, seen),
+        contents=wanted_contents(tests, seen.suites),
+        closed=obstacle_of(evaluated, EvaluationStage),
     )
 
 
@@ -220,6 +277,9 @@ def _begin(seen: Observation, base: Course) -> Course:
     stable, target = settled_stable(seen), seen.target
     if start is None or deployment is None or stable is None or target is None:
         return base
+    evaluations = freeze_tests(deployment.spec, seen.suites)
+    if isinstance(evaluations, Finding):
+        return replace(base, refusal=evaluations)
     policy = policy_of(deployment.spec)
     if policy.capacity is Capacity.RESOURCE_AWARE and _wanted(seen) < RESOURCE_AWARE_MIN:
         finding = Finding(
@@ -241,9 +301,11 @@ def _begin(seen: Observation, base: Course) -> Course:
         canary=_reference(seen, target),
         policy=policy,
         tests=start.tests,
+        evaluations=evaluations,
         requested_by=lifted_by,
     )
-    begun = replace(base, begins=True, attempts=number)
+    contents = wanted_contents(evaluations, seen.suites)
+    begun = replace(base, begins=True, attempts=number, contents=contents)
     return _started(seen, begun, f"{seen.name}-{number}", spec)
 
 

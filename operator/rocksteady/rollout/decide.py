@@ -14,6 +14,7 @@ from rocksteady.api.v1alpha1.status import ConditionStatus
 from rocksteady.rollout.capacity import goal_of, share_at
 from rocksteady.rollout.claims import claims_of
 from rocksteady.rollout.course import Course, has_gateway, plot, settled_stable
+from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Plan, Roles
 from rocksteady.rollout.policy import ALL, is_judged
@@ -52,6 +53,7 @@ def decide(seen: Observation) -> Plan:
         course=course,
         split=_split(seen, course),
         selected=_selected(seen, course),
+        closed=stable is None and course.closed is not None,
     )
 
 
@@ -81,20 +83,23 @@ def _stable_and_canary(seen: Observation, course: Course) -> tuple[str | None, s
     judged = seen.deployment is not None and is_judged(seen.deployment.spec)
     if stable is not None and (judged or course.refusal is not None):
         return stable, None
-    return _unjudged(seen, stable)
+    return _unjudged(seen, stable, course.closed)
 
 
-def _unjudged(seen: Observation, stable: str | None) -> tuple[str | None, str | None]:
+def _unjudged(
+    seen: Observation, stable: str | None, closed: Finding | None
+) -> tuple[str | None, str | None]:
     """Without anything to judge it by, the target becomes stable as soon as it can serve.
 
-    That is when all its wanted replicas are ready and requests can be sent to it.
+    That is when all its wanted replicas are ready and requests can be sent to it, and when nothing
+    is against a first one.
     """
     target = seen.target
     if target is None:  # the spec cannot be read: hold what stands, start nothing
         return stable, None
     if stable == target:
         return stable, None
-    if _is_ready(seen, target) and not seen.front_refused:
+    if _is_ready(seen, target) and not seen.front_refused and closed is None:
         return target, None
     return stable, target
 

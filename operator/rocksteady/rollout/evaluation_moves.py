@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from rocksteady.analysis.verdict import Verdict
 from rocksteady.api.v1alpha1.evaluationsuite import SuiteKind
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Outcome, Phase
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout.deadline import back_to_stable
+from rocksteady.rollout.evaluation_plan import obstacle_of
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.moves import EVALUATING, Move, finish, hold, quarantine
 
@@ -40,11 +40,8 @@ def _evaluation(
     attempt: LLMRollout, facts: Facts, stages: Collection[EvaluationStage]
 ) -> Move | None:
     """Wait for the first evaluation of these stages that has not passed."""
-    for one in facts.evaluations:
-        if one.test.stage not in stages or one.verdict is Verdict.PASSED:
-            continue
-        if one.verdict is None:
-            return hold(attempt.status, facts.now, EVALUATING, f"{one.message}.")
-        reason = one.trouble.reason if one.trouble else f"Evaluation{one.verdict}"
-        return hold(attempt.status, facts.now, reason, f"{one.message}.", stalled=True)
-    return None
+    obstacle = obstacle_of(facts.evaluations, stages)
+    if obstacle is None:
+        return None
+    waits = obstacle.reason == EVALUATING
+    return hold(attempt.status, facts.now, obstacle.reason, obstacle.message, stalled=not waits)

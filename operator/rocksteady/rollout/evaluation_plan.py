@@ -16,6 +16,7 @@ from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout.evaluating import Asked, Evaluated
 from rocksteady.rollout.evaluation_runs import Run
 from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.moves import EVALUATING
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.suites import Suite
 
@@ -51,6 +52,24 @@ def _may_run(run: Run, seen: Observation) -> bool:
     if known is not None and known.is_due_again(seen.now):
         return False
     return seen.addresses.get(run.revision, 0) > 0
+
+
+def obstacle_of(
+    evaluated: Iterable[Evaluated], stages: Iterable[EvaluationStage]
+) -> Finding | None:
+    """The first evaluation of these stages that has not passed; None: all have.
+
+    The reason is `EVALUATING` while there is no verdict yet.
+    """
+    waited_for = frozenset(stages)
+    for one in evaluated:
+        if one.test.stage not in waited_for or one.verdict is Verdict.PASSED:
+            continue
+        if one.verdict is None:
+            return Finding(EVALUATING, f"{one.message}.")
+        reason = one.trouble.reason if one.trouble else f"Evaluation{one.verdict}"
+        return Finding(reason, f"{one.message}.")
+    return None
 
 
 def without_content(evaluated: Sequence[Evaluated], seen: Observation) -> tuple[Evaluated, ...]:
@@ -108,6 +127,16 @@ def _points(share: float | None) -> str | None:
         return None
     rounded = Decimal(repr(round(100 * share, 4))).normalize()
     return f"{rounded:f}"
+
+
+def needs_suites(seen: Observation) -> bool:
+    """True when suites must be read: nothing is frozen of them, or what is was lost."""
+    attempts = [one for one in seen.attempts.values() if one.status.phase is not Phase.FINISHED]
+    if not attempts:
+        return True
+    return any(
+        test.content not in seen.contents for one in attempts for test in one.spec.evaluations
+    )
 
 
 def wanted_contents(
