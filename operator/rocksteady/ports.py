@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from rocksteady import conventions
 from rocksteady.queries.samples import Sample, Series
 from rocksteady.queries.selectors import Selector
 from rocksteady.resources.kinds import Kind
@@ -19,10 +20,17 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """Which LLMDeployment: what the work queue holds."""
+    """Which object: what the work queue holds.
+
+    Attributes:
+        namespace: Of the object.
+        name: Of the object.
+        kind: An LLMDeployment, or an EvaluationSuite.
+    """
 
     namespace: str
     name: str
+    kind: str = conventions.KIND
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
