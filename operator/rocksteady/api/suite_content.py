@@ -84,15 +84,10 @@ def _written(part: ApiModel) -> dict[str, Any]:
 
 def _runner(runner: Runner) -> dict[str, Any]:
     written = _written(runner)
-    public = [entry for entry in runner.env if not _is_secret(entry)]
+    public = [_written(entry) for entry in runner.env if entry.value_from is None]
     return {key: part for key, part in written.items() if key != "env"} | (
         {"env": public} if public else {}
     )
-
-
-def _is_secret(entry: Mapping[str, Any]) -> bool:
-    source = entry.get("valueFrom")
-    return isinstance(source, Mapping) and "secretKeyRef" in source
 
 
 def _endpoint(endpoint: ModelEndpoint | None) -> dict[str, str] | None:

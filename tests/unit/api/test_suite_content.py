@@ -9,7 +9,7 @@ from tests.cases.manifests import DIGEST, SUITE, build
 from tests.cases.suites import CONFIG_MAP, CUSTOM, ENDPOINT, HARNESS, INLINE, item
 
 ITEMS = [item(id="a"), item(id="b"), item(id="c", prompt="Which river?")]
-JUDGE = {**ENDPOINT, "apiKeySecretRef": {"name": "judge", "key": "token"}}
+JUDGE = {**ENDPOINT, "apiKeySecretRef": {"name": "evaluation-judge", "key": "token"}}
 
 
 def hashed(changes: dict[str, Any], file: bytes | None = None) -> str:
@@ -55,7 +55,7 @@ def test_content_hash__changes_with_what_decides_a_verdict(changes: dict[str, An
         pytest.param({"spec.marginPoints": "90", "spec.minScorePercent": "50"}, id="gates"),
         pytest.param({"spec.maxLatencyIncreasePercent": 10}, id="gates beyond accuracy"),
         pytest.param({"spec.reveal": True}, id="what may be shown"),
-        pytest.param({"spec.artifacts": {"claimName": "evaluations"}}, id="artifacts"),
+        pytest.param({"spec.artifacts": {"claimName": "evaluation-artifacts"}}, id="artifacts"),
         pytest.param(
             {"spec.sampling": {"temperature": "0", "seed": 1234, "maxTokens": 512},
              "spec.runner": {"type": "Builtin"}},
@@ -89,12 +89,18 @@ def test_content_hash__covers_the_files_of_tasks() -> None:
 
 
 def test_suite_content__names_no_secret() -> None:
-    secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "planted", "key": "k"}}}
+    secret = {
+        "name": "TOKEN",
+        "valueFrom": {"secretKeyRef": {"name": "evaluation-planted", "key": "k"}},
+    }
     runner = {**CUSTOM, "env": [{"name": "MODE", "value": "strict"}, secret]}
     manifest = build(
         {
             "spec.runner": runner,
-            "spec.judge": {**ENDPOINT, "apiKeySecretRef": {"name": "planted", "key": "k"}},
+            "spec.judge": {
+                **ENDPOINT,
+                "apiKeySecretRef": {"name": "evaluation-planted", "key": "k"},
+            },
         },
         SUITE,
     )
