@@ -105,7 +105,12 @@ VALID_SUITES: Final = (
     Valid(
         "items of the Hub at a branch are warned about",
         {"spec.items": {"uri": "hf://org/questions/items.jsonl@main"}},
-        [("spec.items.uri", "not pinned: add the commit")],
+        [
+            (
+                "spec.items.uri",
+                "as in hf://organisation/name@<commit>; until then results are compared by what",
+            )
+        ],
     ),
     Valid(
         "items of a claim are warned about",
@@ -113,8 +118,20 @@ VALID_SUITES: Final = (
         [("spec.items.uri", "not pinned: a claim cannot be pinned")],
     ),
     Valid("items in an artifact", {"spec.items": {"uri": f"oci://evals/questions@{DIGEST}"}}),
-    Valid("lm-evaluation-harness", {"spec.items": GONE, "spec.runner": HARNESS}),
-    Valid("inspect_ai", {"spec.items": GONE, "spec.runner": INSPECT}),
+    Valid(
+        "lm-evaluation-harness",
+        {"spec.items": GONE, "spec.runner": {**HARNESS, "image": f"me/harness@{DIGEST}"}},
+    ),
+    Valid(
+        "lm-evaluation-harness of whatever version is warned about",
+        {"spec.items": GONE, "spec.runner": HARNESS},
+        [("spec.runner.image", "Until then results are compared by what is written here only")],
+    ),
+    Valid(
+        "inspect_ai of whatever version is warned about",
+        {"spec.items": GONE, "spec.runner": INSPECT},
+        [("spec.runner.image", "absent: a newer operator may bring tasks")],
+    ),
     Valid(
         "an image of one's own with items and a secret by reference",
         {
@@ -134,7 +151,7 @@ VALID_SUITES: Final = (
     Valid(
         "an image of one's own by tag is warned about",
         {"spec.runner": {**CUSTOM, "image": "me/runner:v1"}},
-        [("spec.runner.image", "not pinned: tag v1 can be moved")],
+        [("spec.runner.image", "name@sha256:<digest>; until then results are compared by")],
     ),
     Valid(
         "limits, artifacts, and answers that may be shown",
