@@ -112,6 +112,18 @@ def test_api_server__takes_the_largest_suite_that_we_accept(api: ApiServer) -> N
     assert answer.code == 201, answer.message
 
 
+def test_api_server__takes_as_many_checks_as_fit(api: ApiServer) -> None:
+    """Each check costs its CEL rules, and what all of them may cost together has a bound."""
+    checks = [{"type": "MultipleChoice", "options": ["A", "B"], "answer": "A"}] * 8
+    items = [item(*checks, id=f"i{number}") for number in range(1000)]
+    manifest = build({INLINE: items, "spec.marginPoints": "2"}, SUITE)
+    assert validate_suite(manifest, strict=True).errors == ()
+
+    answer = create(api, manifest)
+
+    assert answer.code == 201, answer.message
+
+
 def test_defaults__are_those_that_are_part_of_the_content(api: ApiServer) -> None:
     answer = create(api, build({"spec.sampling": {}, "spec.limits": {}}, SUITE))
 

@@ -42,7 +42,10 @@ VALID_SUITES: Final = (
                 {"type": "Similarity", "texts": ["Paris"], "minSimilarityPercent": "80"},
                 {"type": "ModelGraded", "criterion": "It names the capital."},
             ),
-            "spec.judge": {**ENDPOINT, "apiKeySecretRef": {"name": "judge", "key": "token"}},
+            "spec.judge": {
+                **ENDPOINT,
+                "apiKeySecretRef": {"name": "evaluation-judge", "key": "token"},
+            },
             "spec.embedder": ENDPOINT,
         },
     ),
@@ -59,6 +62,7 @@ VALID_SUITES: Final = (
             }
         ),
     ),
+    Valid("JSON of any form", checked({"type": "JsonSchema", "jsonSchema": {}})),
     Valid("an empty prompt, which a model must cope with", {INLINE: [item(prompt="")]}),
     Valid(
         "a conversation",
@@ -93,23 +97,40 @@ VALID_SUITES: Final = (
         {
             "spec.items": {
                 "uri": "hf://org/questions/items.jsonl@7e27bd9",
-                "credentialsSecretRef": {"name": "hub"},
+                "credentialsSecretRef": {"name": "evaluation-hub"},
             }
         },
     ),
     Valid(
         "items of the Hub at a branch are warned about",
         {"spec.items": {"uri": "hf://org/questions/items.jsonl@main"}},
-        [("spec.items.uri", "not pinned: add the commit")],
+        [
+            (
+                "spec.items.uri",
+                "as in hf://organisation/name@<commit>; until then results are compared by what",
+            )
+        ],
     ),
     Valid(
         "items of a claim are warned about",
-        {"spec.items": {"uri": "pvc://questions/items.json"}},
+        {"spec.items": {"uri": "pvc://evaluation-questions/items.json"}},
         [("spec.items.uri", "not pinned: a claim cannot be pinned")],
     ),
     Valid("items in an artifact", {"spec.items": {"uri": f"oci://evals/questions@{DIGEST}"}}),
-    Valid("lm-evaluation-harness", {"spec.items": GONE, "spec.runner": HARNESS}),
-    Valid("inspect_ai", {"spec.items": GONE, "spec.runner": INSPECT}),
+    Valid(
+        "lm-evaluation-harness",
+        {"spec.items": GONE, "spec.runner": {**HARNESS, "image": f"me/harness@{DIGEST}"}},
+    ),
+    Valid(
+        "lm-evaluation-harness of whatever version is warned about",
+        {"spec.items": GONE, "spec.runner": HARNESS},
+        [("spec.runner.image", "Until then results are compared by what is written here only")],
+    ),
+    Valid(
+        "inspect_ai of whatever version is warned about",
+        {"spec.items": GONE, "spec.runner": INSPECT},
+        [("spec.runner.image", "absent: a newer operator may bring tasks")],
+    ),
     Valid(
         "an image of one's own with items and a secret by reference",
         {
@@ -117,7 +138,11 @@ VALID_SUITES: Final = (
                 **CUSTOM,
                 "args": ["--strict"],
                 "env": [
-                    {"name": "API_TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+                    {"name": "MODE", "value": ""},
+                    {
+                        "name": "API_TOKEN",
+                        "valueFrom": {"secretKeyRef": {"name": "evaluation-api", "key": "k"}},
+                    },
                 ],
             }
         },
@@ -125,7 +150,7 @@ VALID_SUITES: Final = (
     Valid(
         "an image of one's own by tag is warned about",
         {"spec.runner": {**CUSTOM, "image": "me/runner:v1"}},
-        [("spec.runner.image", "not pinned: tag v1 can be moved")],
+        [("spec.runner.image", "name@sha256:<digest>; until then results are compared by")],
     ),
     Valid(
         "limits, artifacts, and answers that may be shown",
@@ -137,7 +162,7 @@ VALID_SUITES: Final = (
                 "retries": 0,
                 "resources": {"limits": {"cpu": 1}},
             },
-            "spec.artifacts": {"claimName": "evaluations"},
+            "spec.artifacts": {"claimName": "evaluation-artifacts"},
             "spec.reveal": True,
         },
     ),
@@ -275,7 +300,7 @@ INVALID_SUITES: Final = (
     Invalid("items from nowhere", {"spec.items": {}}, "spec.items",
             "give exactly one of inline, configMap and uri", "should have at least 1 properties"),
     Invalid("credentials for what needs none",
-            {"spec.items": {**CONFIG_MAP, "credentialsSecretRef": {"name": "hub"}}},
+            {"spec.items": {**CONFIG_MAP, "credentialsSecretRef": {"name": "evaluation-hub"}}},
             "spec.items", "credentialsSecretRef is for uri only", "is for uri only"),
     Invalid("a file of a kind that cannot be read",
             {"spec.items": {"configMap": {"name": "questions", "key": "items.csv"}}},
@@ -315,6 +340,40 @@ INVALID_SUITES: Final = (
     Invalid("a password in the judge's address",
             {"spec.judge": {**ENDPOINT, "baseUrl": "http://me:planted@judge/v1"}},
             "spec.judge.baseUrl", "must be a URL such as", "spec.judge.baseUrl"),
+    Invalid("a variable twice",
+            {"spec.runner": {**CUSTOM, "env": [{"name": "A", "value": "1"},
+                                               {"name": "A", "value": "2"}]}},
+            "spec.runner.env[1].name", "'A' is given already: keep one", "Duplicate value"),
+    Invalid("a variable without value", {"spec.runner": {**CUSTOM, "env": [{"name": "A"}]}},
+            "spec.runner.env[0]", "give either value or valueFrom", "give either value or"),
+    Invalid("a variable from a ConfigMap, which could change beside the content",
+            {"spec.runner": {**CUSTOM, "env": [{"name": "A", "valueFrom": {
+                "secretKeyRef": {"name": "evaluation-a", "key": "k"},
+                "configMapKeyRef": {"name": "a", "key": "k"}}}]}},
+            "spec.runner.env[0].valueFrom.configMapKeyRef", "unknown field",
+            'unknown field "spec.runner.env[0].valueFrom.configMapKeyRef"', lint_only=True),
+    # What is not made for evaluations.
+    Invalid("a Secret of others for a runner",
+            {"spec.runner": {**CUSTOM, "env": [{"name": "A", "valueFrom": {
+                "secretKeyRef": {"name": "database", "key": "k"}}}]}},
+            "spec.runner.env[0].valueFrom.secretKeyRef.name", "starts with evaluation-",
+            "secretKeyRef.name"),
+    Invalid("a Secret of others for a judge",
+            {"spec.judge": {**ENDPOINT, "apiKeySecretRef": {"name": "database", "key": "k"}}},
+            "spec.judge.apiKeySecretRef.name", "starts with evaluation-", "apiKeySecretRef.name"),
+    Invalid("a Secret of others for items",
+            {"spec.items": {"uri": "hf://org/questions/items.jsonl@7e27bd9",
+                            "credentialsSecretRef": {"name": "database"}}},
+            "spec.items.credentialsSecretRef.name", "starts with evaluation-",
+            "credentialsSecretRef.name"),
+    Invalid("nothing but the prefix",
+            {"spec.judge": {**ENDPOINT, "apiKeySecretRef": {"name": "evaluation-", "key": "k"}}},
+            "spec.judge.apiKeySecretRef.name", "starts with evaluation-", "apiKeySecretRef.name"),
+    Invalid("a claim of others to read", {"spec.items": {"uri": "pvc://models/items.jsonl"}},
+            "spec.items.uri", "the name of the claim must start with evaluation-",
+            "the name of the claim must start with evaluation-"),
+    Invalid("a claim of others to write", {"spec.artifacts": {"claimName": "models"}},
+            "spec.artifacts.claimName", "starts with evaluation-", "artifacts.claimName"),
     # Gates, sampling and limits.
     Invalid("a safety suite with a margin", {"spec.kind": "Safety"}, "spec",
             "a suite of kind Safety has no marginPoints", "has no marginPoints"),

@@ -4,7 +4,6 @@ No message repeats a prompt or an expected answer: messages reach status, Events
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from jsonschema.validators import validator_for
 
+from rocksteady.api.answer_pattern import PatternError, check_pattern
 from rocksteady.api.fields import FieldError, quote
 from rocksteady.api.v1alpha1.items import (
     CASE_CHECKS,
@@ -110,14 +110,9 @@ def _check_content(check: Check) -> Iterator[FieldError]:
 
 def _check_pattern(pattern: str) -> Iterator[FieldError]:
     try:
-        re.compile(pattern)
-    except re.error as error:
-        yield FieldError(
-            "pattern",
-            f"is no regular expression of Python at character {(error.pos or 0) + 1}: {error.msg}",
-        )
-    except (OverflowError, RecursionError) as error:
-        yield FieldError("pattern", f"is more than Python's re can read: {error}; simplify it")
+        check_pattern(pattern)
+    except PatternError as error:
+        yield FieldError("pattern", str(error))
 
 
 def _check_json_schema(schema: Mapping[str, Any]) -> Iterator[FieldError]:

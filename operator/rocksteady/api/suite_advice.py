@@ -10,11 +10,13 @@ from rocksteady.api.fields import FieldError
 from rocksteady.api.item_checks import item_size_bytes
 from rocksteady.api.model_uri import try_model_uri
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec, SuiteKind
+from rocksteady.api.v1alpha1.runner import RunnerType
 
 SuiteAdvice = Callable[[EvaluationSuiteSpec], Iterator[FieldError]]
 
 MARGIN_POINTS: Final = Decimal(2)
 """Margin when none is given: the smallest that a suite of usual size can show."""
+_UNSEEN: Final = "until then results are compared by what is written here only"
 _Z_SQUARED: Final = 1.6449**2
 """Of a one-sided interval at 95 %. Several looks make it wider, so this is what is needed at
 least."""
@@ -71,12 +73,23 @@ def advise_margin(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
 
 
 def advise_pins(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
-    """What can change under the same name makes results that cannot be compared."""
+    """Results of one content hash are compared, and what changes under the same name is not in it.
+
+    No warning about the image of runner Builtin: it is the operator's own, and releases with it.
+    """
     uri = try_model_uri(spec.items.uri or "") if spec.items is not None else None
     if uri is not None and not uri.pinned and uri.scheme in HOW_TO_PIN:
-        yield FieldError("spec.items.uri", f"not pinned: {HOW_TO_PIN[uri.scheme]}")
-    if spec.runner.image is not None:
-        yield from pin_image(spec.runner.image, "spec.runner.image")
+        yield FieldError("spec.items.uri", f"not pinned: {HOW_TO_PIN[uri.scheme]}; {_UNSEEN}")
+    image = spec.runner.image
+    if image is not None:
+        for error in pin_image(image, "spec.runner.image"):
+            yield FieldError(error.path, f"{error.message}; {_UNSEEN}")
+    elif spec.runner.type in {RunnerType.LM_EVAL, RunnerType.INSPECT}:
+        yield FieldError(
+            "spec.runner.image",
+            "absent: a newer operator may bring tasks that ask or judge otherwise; name an image by"
+            f" its digest. {_UNSEEN.capitalize()}",
+        )
 
 
 def advise_samples(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:

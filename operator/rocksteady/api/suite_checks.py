@@ -6,13 +6,14 @@ Each check reads a spec whose single fields are valid, and yields every error th
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rocksteady.api.environment import check_env, plain_secret_arguments, plain_secrets
-from rocksteady.api.fields import FieldError
+from rocksteady.api.environment import plain_secret_arguments, plain_secrets
+from rocksteady.api.fields import FieldError, quote
 from rocksteady.api.item_checks import INLINE_MAX_BYTES, check_items, item_size_bytes
 from rocksteady.api.item_file import ENDINGS_MESSAGE, is_item_file
 from rocksteady.api.model_uri import ModelUriError, parse_model_uri
 from rocksteady.api.v1alpha1.evaluationsuite import (
     BUILTIN_MESSAGE,
+    CLAIM_MESSAGE,
     CREDENTIALS_MESSAGE,
     ITEM_SCHEMES,
     ONE_SOURCE_MESSAGE,
@@ -21,6 +22,7 @@ from rocksteady.api.v1alpha1.evaluationsuite import (
     EvaluationSuiteSpec,
     SuiteKind,
 )
+from rocksteady.api.v1alpha1.for_evaluations import PREFIX, VALUE_MESSAGE
 from rocksteady.api.v1alpha1.items import CheckType, Item
 from rocksteady.api.v1alpha1.runner import (
     COMMAND_MESSAGE,
@@ -112,11 +114,22 @@ def check_runner(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
         yield FieldError(path, COMMAND_MESSAGE)
 
 
+def check_variables(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
+    """Each variable is given once, by value or from a Secret."""
+    seen: set[str] = set()
+    for index, entry in enumerate(spec.runner.env):
+        path = f"spec.runner.env[{index}]"
+        if (entry.value is None) == (entry.value_from is None):
+            yield FieldError(path, VALUE_MESSAGE)
+        if entry.name in seen:
+            yield FieldError(f"{path}.name", f"{quote(entry.name)} is given already: keep one")
+        seen.add(entry.name)
+
+
 def check_secrets(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
-    """Variables have the form that a container wants, and secrets are never written out."""
+    """Secrets are never written out."""
     runner, path = spec.runner, "spec.runner"
-    yield from check_env(runner.env, f"{path}.env")
-    yield from plain_secrets(runner.env, f"{path}.env")
+    yield from plain_secrets([entry.model_dump() for entry in runner.env], f"{path}.env")
     yield from plain_secret_arguments(runner.command or (), f"{path}.command")
     yield from plain_secret_arguments(runner.args or (), f"{path}.args")
 
@@ -140,6 +153,7 @@ SUITE_CHECKS: Final[Sequence[SuiteCheck]] = (
     check_file,
     check_inline,
     check_runner,
+    check_variables,
     check_secrets,
     check_kind,
     check_limits,
@@ -156,5 +170,7 @@ def _check_uri(text: str, path: str) -> Iterator[FieldError]:
     if uri.scheme not in ITEM_SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in ITEM_SCHEMES)
         yield FieldError(path, f"items cannot come from an image: use one of {known}")
+    elif uri.scheme == "pvc" and not text.startswith(f"pvc://{PREFIX}"):
+        yield FieldError(path, CLAIM_MESSAGE)
     elif uri.scheme != "oci" and not is_item_file(uri.path.partition("?")[0]):
         yield FieldError(path, f"the name of the file {ENDINGS_MESSAGE}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
-from rocksteady.api.v1alpha1.items import Item
+from rocksteady.api.v1alpha1.items import CheckType, Item
 from rocksteady.api.v1alpha1.runner import ModelEndpoint, Runner
 from rocksteady.api.v1alpha1.schema import ApiModel
 
@@ -69,6 +69,34 @@ def item_hash(item: Item) -> str:
     return _sha256(item.written())
 
 
+def items_digest(items: Sequence[Item]) -> str:
+    """SHA-256 in 64 hex digits of the items as they were read.
+
+    It is part of a run's result: where the content hash knows items by their URI only, two results
+    can be compared when this is the same too.
+
+    Args:
+        items: In any order; each stands in it by its `item_hash`, in the order of `in_order`.
+    """
+    return _sha256([item_hash(item) for item in in_order(items)])
+
+
+def may_roll_back(spec: EvaluationSuiteSpec, items: Sequence[Item] | None) -> bool:
+    """False when a failed suite only holds a rollout, whatever `spec.evaluations[].action` says.
+
+    So it is when a model is among the judges: it errs in ways that no statistics of the items sees,
+    and another model behind its address changes every verdict.
+
+    Args:
+        spec: Valid.
+        items: As they were read. None: they are not known, and then a suite with a judge has checks
+            that need one.
+    """
+    if items is None:
+        return spec.judge is None
+    return not any(check.type is CheckType.MODEL_GRADED for item in items for check in item.checks)
+
+
 def in_order(items: Sequence[Item]) -> list[Item]:
     """Items in the order in which they are asked and counted: by their hashes.
 
@@ -84,15 +112,10 @@ def _written(part: ApiModel) -> dict[str, Any]:
 
 def _runner(runner: Runner) -> dict[str, Any]:
     written = _written(runner)
-    public = [entry for entry in runner.env if not _is_secret(entry)]
+    public = [_written(entry) for entry in runner.env if entry.value_from is None]
     return {key: part for key, part in written.items() if key != "env"} | (
         {"env": public} if public else {}
     )
-
-
-def _is_secret(entry: Mapping[str, Any]) -> bool:
-    source = entry.get("valueFrom")
-    return isinstance(source, Mapping) and "secretKeyRef" in source
 
 
 def _endpoint(endpoint: ModelEndpoint | None) -> dict[str, str] | None:

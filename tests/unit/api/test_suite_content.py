@@ -3,13 +3,20 @@ from typing import Any
 
 import pytest
 
-from rocksteady.api.suite_content import content_hash, in_order, item_hash, suite_content
+from rocksteady.api.suite_content import (
+    content_hash,
+    in_order,
+    item_hash,
+    items_digest,
+    may_roll_back,
+    suite_content,
+)
 from rocksteady.api.suite_validation import validate_suite
 from tests.cases.manifests import DIGEST, SUITE, build
 from tests.cases.suites import CONFIG_MAP, CUSTOM, ENDPOINT, HARNESS, INLINE, item
 
 ITEMS = [item(id="a"), item(id="b"), item(id="c", prompt="Which river?")]
-JUDGE = {**ENDPOINT, "apiKeySecretRef": {"name": "judge", "key": "token"}}
+JUDGE = {**ENDPOINT, "apiKeySecretRef": {"name": "evaluation-judge", "key": "token"}}
 
 
 def hashed(changes: dict[str, Any], file: bytes | None = None) -> str:
@@ -55,7 +62,7 @@ def test_content_hash__changes_with_what_decides_a_verdict(changes: dict[str, An
         pytest.param({"spec.marginPoints": "90", "spec.minScorePercent": "50"}, id="gates"),
         pytest.param({"spec.maxLatencyIncreasePercent": 10}, id="gates beyond accuracy"),
         pytest.param({"spec.reveal": True}, id="what may be shown"),
-        pytest.param({"spec.artifacts": {"claimName": "evaluations"}}, id="artifacts"),
+        pytest.param({"spec.artifacts": {"claimName": "evaluation-artifacts"}}, id="artifacts"),
         pytest.param(
             {"spec.sampling": {"temperature": "0", "seed": 1234, "maxTokens": 512},
              "spec.runner": {"type": "Builtin"}},
@@ -89,12 +96,18 @@ def test_content_hash__covers_the_files_of_tasks() -> None:
 
 
 def test_suite_content__names_no_secret() -> None:
-    secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "planted", "key": "k"}}}
+    secret = {
+        "name": "TOKEN",
+        "valueFrom": {"secretKeyRef": {"name": "evaluation-planted", "key": "k"}},
+    }
     runner = {**CUSTOM, "env": [{"name": "MODE", "value": "strict"}, secret]}
     manifest = build(
         {
             "spec.runner": runner,
-            "spec.judge": {**ENDPOINT, "apiKeySecretRef": {"name": "planted", "key": "k"}},
+            "spec.judge": {
+                **ENDPOINT,
+                "apiKeySecretRef": {"name": "evaluation-planted", "key": "k"},
+            },
         },
         SUITE,
     )
@@ -124,3 +137,52 @@ def test_in_order__asks_the_same_items_in_the_same_order() -> None:
 
     assert asked == in_order(result.items[::-1])
     assert [item_hash(one) for one in asked] == sorted(map(item_hash, result.items))
+
+
+def test_items_digest__is_of_the_items_and_not_of_their_order() -> None:
+    result = validate_suite(build({INLINE: ITEMS}, SUITE), strict=True)
+    assert result.items is not None
+
+    digest = items_digest(result.items)
+
+    assert digest == items_digest(result.items[::-1])
+    assert digest != items_digest(result.items[:2])
+    assert digest == "da16c237fb92034da8acafa6a88c71b37426c6f7392949c1dd493c8f4644f4d7"
+
+
+GRADED = item({"type": "ModelGraded", "criterion": "It is polite."}, id="graded")
+SIMILAR = item({"type": "Similarity", "texts": ["Po"], "minSimilarityPercent": "80"}, id="similar")
+IN_URI = {"uri": "hf://org/questions/items.jsonl@7e27bd9"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "may"),
+    [
+        pytest.param({}, True, id="no model judges"),
+        pytest.param(
+            {INLINE: [*ITEMS, GRADED], "spec.judge": ENDPOINT}, False, id="a model judges one item"
+        ),
+        pytest.param({"spec.judge": ENDPOINT}, True, id="a judge whom no item needs"),
+        pytest.param(
+            {INLINE: [*ITEMS, SIMILAR], "spec.embedder": ENDPOINT},
+            True,
+            id="embeddings, which err alike for both revisions",
+        ),
+        pytest.param({"spec.items": IN_URI}, True, id="unknown items that no model can judge"),
+        pytest.param(
+            {"spec.items": IN_URI, "spec.judge": ENDPOINT}, False, id="unknown items and a judge"
+        ),
+        pytest.param(
+            {"spec.items": None, "spec.runner": HARNESS}, True, id="tasks, without a judge of ours"
+        ),
+    ],
+)
+def test_may_roll_back__is_for_suites_that_no_model_judges(
+    changes: dict[str, Any],
+    may: bool,  # noqa: FBT001
+) -> None:
+    result = validate_suite(build({INLINE: ITEMS} | changes, SUITE), strict=True)
+    assert result.errors == ()
+    assert result.suite is not None
+
+    assert may_roll_back(result.suite.spec, result.items) is may

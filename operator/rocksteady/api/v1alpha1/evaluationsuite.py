@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from rocksteady.api.v1alpha1.for_evaluations import PREFIX, EvaluationSecretReference
 from rocksteady.api.v1alpha1.items import INLINE_MAX_ITEMS, Item
 from rocksteady.api.v1alpha1.runner import (
     Artifacts,
@@ -25,7 +26,7 @@ from rocksteady.api.v1alpha1.schema import (
     cel,
     crd,
 )
-from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, SecretReference
+from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
 from rocksteady.api.v1alpha1.status import Condition
 from rocksteady.conventions import SUITE_NAME_MAX_LENGTH, SUITE_NAME_PATTERN
 
@@ -44,6 +45,9 @@ SAFETY_MESSAGE: Final = (
 )
 ONE_SOURCE_MESSAGE: Final = "give exactly one of inline, configMap and uri"
 CREDENTIALS_MESSAGE: Final = "credentialsSecretRef is for uri only"
+CLAIM_MESSAGE: Final = (
+    f"the name of the claim must start with {PREFIX}, which says that suites may use it"
+)
 
 IncreasePercent = Annotated[int, Field(ge=0, le=1000)]
 """How much more than stable is allowed, in percent of stable."""
@@ -75,6 +79,11 @@ class ItemSource(ApiModel):
                         f"!has(self.uri) || self.uri.split('://')[0] in {list(ITEM_SCHEMES)}",
                         "uri must start with one of "
                         + ", ".join(f"{scheme}://" for scheme in ITEM_SCHEMES),
+                    ),
+                    cel(
+                        "!has(self.uri) || !self.uri.startsWith('pvc://')"
+                        f" || self.uri.startsWith('pvc://{PREFIX}')",
+                        CLAIM_MESSAGE,
                     ),
                 ]
             ),
@@ -114,9 +123,9 @@ class ItemSource(ApiModel):
         | None
     ) = None
     """A file of items, spelled and pinned like `model.uri`; `hf://org/name/file.jsonl@commit` means
-    a data set of the Hub, `pvc://claim/file.jsonl` a file of a claim. An artifact (`oci://`) holds
-    `items.jsonl`."""
-    credentials_secret_ref: SecretReference | None = None
+    a data set of the Hub, `pvc://evaluation-claim/file.jsonl` a file of a claim. An artifact
+    (`oci://`) holds `items.jsonl`."""
+    credentials_secret_ref: EvaluationSecretReference | None = None
     """Secret whose keys become environment variables of what fetches `uri`; absent: anonymously."""
 
 

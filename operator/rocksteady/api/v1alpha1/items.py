@@ -147,8 +147,9 @@ class Check(ApiModel):
     ignore_case: bool = False
     """True: letters are compared without case."""
     pattern: ExpectedText | None = None
-    """Regular expression as Python's `re` reads it; `(?i)` in front ignores case, `(?s)` lets a dot
-    match line breaks."""
+    """Regular expression in the syntax of Python's `re`, at most 4096 characters; `(?i)` in front
+    ignores case, `(?s)` lets a dot match line breaks. It is searched for with a time limit, and one
+    that takes longer gives no verdict."""
     json_schema: FreeObject | None = None
     """JSON Schema, draft 2020-12 unless `$schema` says otherwise; references stay inside of it."""
     options: (

@@ -5,7 +5,12 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from rocksteady.api.v1alpha1.schema import ApiModel, FreeObject, cel, crd
+from rocksteady.api.v1alpha1.for_evaluations import (
+    EvaluationObjectName,
+    SecretKeyReference,
+    Variable,
+)
+from rocksteady.api.v1alpha1.schema import ApiModel, cel, crd
 from rocksteady.api.v1alpha1.serving import ObjectName, Resources, ServedName
 
 LM_EVAL_MESSAGE: Final = "lmEval is needed for runner LMEval, and only there"
@@ -119,10 +124,11 @@ class Runner(ApiModel):
     ) = None
     """Arguments; runner Custom only."""
     env: Annotated[
-        tuple[FreeObject, ...], Field(max_length=64, json_schema_extra=crd(list_type="atomic"))
+        tuple[Variable, ...],
+        Field(max_length=64, json_schema_extra=crd(list_type="map", list_map_keys=["name"])),
     ] = ()
-    """Environment variables, as in a Kubernetes container; secrets by `valueFrom.secretKeyRef`
-    only. `OPENAI_API_KEY` is the key of the model that is asked, where it wants one."""
+    """Environment variables; secrets by `valueFrom.secretKeyRef` only. `OPENAI_API_KEY` is the key
+    of the model that is asked, where it wants one."""
     lm_eval: LMEval | None = None
     """For runner LMEval."""
     inspect: Inspect | None = None
@@ -185,19 +191,6 @@ class Limits(ApiModel):
     """Compute resources of the Job; absent: what the operator is configured with."""
 
 
-class SecretKeyReference(ApiModel):
-    """One key of a Secret in the suite's namespace. The operator never reads its content."""
-
-    name: ObjectName
-    """Name of the Secret."""
-    key: Annotated[
-        str,
-        StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253),
-        Field(json_schema_extra=crd(expects="a key of letters, digits, '-', '_' and '.'")),
-    ]
-    """Key whose text is used."""
-
-
 class ModelEndpoint(ApiModel):
     """Another model, that helps to judge, behind an API like OpenAI's."""
 
@@ -221,5 +214,5 @@ class ModelEndpoint(ApiModel):
 class Artifacts(ApiModel):
     """Where every prompt, answer and verdict of a run is written, for those who may read it."""
 
-    claim_name: ObjectName
+    claim_name: EvaluationObjectName
     """A PersistentVolumeClaim in the suite's namespace."""
