@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from rocksteady.analysis.looks import evenly
+from rocksteady.api.suite_content import may_roll_back
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec, SuiteKind
-from rocksteady.api.v1alpha1.items import CheckType, Item
+from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.llmrollout import EvaluationTest
 from rocksteady.api.v1alpha1.policy import Evaluation, EvaluationStage, GateAction
@@ -109,10 +110,3 @@ def looks_of(suite: Suite) -> tuple[int, ...]:
     count = len(suite.items)
     many = count >= LOOK_ITEMS_LEAST and suite.spec.kind is SuiteKind.QUALITY
     return evenly(count, LOOKS if many else 1).items
-
-
-def may_roll_back(spec: EvaluationSuiteSpec, items: tuple[Item, ...] | None) -> bool:
-    """False where a model judges: it errs in ways that no count shows."""
-    return spec.judge is None and all(
-        check.type is not CheckType.MODEL_GRADED for item in items or () for check in item.checks
-    )
