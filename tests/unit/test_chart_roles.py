@@ -1,10 +1,10 @@
-"""What the chart's roles allow, and to whom of Kubernetes' own roles they are added."""
+"""What the chart's roles allow, and to whom of Kubernetes' own roles those of people are added."""
 
 import kubernetes_validate
 import pytest
 
 from rocksteady import conventions
-from tests.chart_roles import allows, chart_roles
+from tests.chart_roles import allows, chart_roles, operator_role
 
 OWNER, DEPLOYER = "rocksteady-suite-owner", "rocksteady-deployer"
 APPROVER, VIEWER = "rocksteady-approver", "rocksteady-viewer"
@@ -85,3 +85,35 @@ def test_roles__become_part_of_one_of_kubernetes_own(role: str, part_of: str) ->
     labels = ROLES[role]["metadata"]["labels"]
 
     assert labels == {f"rbac.authorization.k8s.io/aggregate-to-{part_of}": "true"}
+
+
+EVERYTHING = (*WRITES, "get", "list", "watch")
+READS = {"get", "list", "watch"}
+
+
+@pytest.mark.parametrize(
+    ("group", "resource", "verbs"),
+    [
+        pytest.param("rocksteady.dev", SUITES, READS, id="suites are read and not changed"),
+        pytest.param("rocksteady.dev", f"{SUITES}/status", {"patch"}, id="their status is written"),
+        pytest.param("batch", "jobs", READS | {"create", "patch", "delete"}, id="runs are Jobs"),
+        pytest.param("", "pods", READS, id="pods are looked at only"),
+        pytest.param(
+            "", "configmaps", READS | {"create", "update", "patch", "delete"},
+            id="content is kept in ConfigMaps",
+        ),
+        pytest.param("", "secrets", set(), id="no Secret is ever read"),
+    ],
+)  # fmt: skip
+def test_operator__may(group: str, resource: str, verbs: set[str]) -> None:
+    role = operator_role()
+
+    assert {verb for verb in EVERYTHING if allows(role, verb, resource, group)} == verbs
+
+
+def test_operator__may_nothing_on_whatever_there_is() -> None:
+    assert not [
+        rule
+        for rule in operator_role()["rules"]
+        if "*" in (*rule["apiGroups"], *rule["resources"], *rule["verbs"])
+    ]
