@@ -3,7 +3,7 @@
 import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,7 +56,8 @@ def read_kept(live: Live, pods: Sequence[Manifest]) -> Kept:
         content = read_content(config_map) if short else None
         if short and content is not None and content.content_hash.startswith(short):
             contents[short] = content
-        runs |= _kept_results(config_map, short)
+        for run, kept in _kept_results(config_map, short):
+            runs[run] = _newest(kept, runs.get(run))
     return Kept(contents, runs)
 
 
@@ -80,6 +81,15 @@ def _kept_results(config_map: Manifest, content: str | None) -> Iterator[tuple[R
             yield Run(revision, content, int(part)), RunSeen(result, ended_at, is_kept=True)
         except (KeyError, TypeError, ValueError):
             continue  # somebody edited it: it is run again
+
+
+def _newest(kept: RunSeen, job: RunSeen | None) -> RunSeen:
+    """A result that is kept, or that of a Job which has asked again since."""
+    if job is None or kept.ended_at is None:
+        return kept
+    if job.result is None:
+        return replace(kept, again=job)
+    return job if job.ended_at is not None and job.ended_at > kept.ended_at else kept
 
 
 def _run_of(job: Manifest) -> Run | None:

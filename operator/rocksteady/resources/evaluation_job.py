@@ -152,7 +152,10 @@ def _environment(owner: Owner, content: Content, question: Question) -> list[Jso
     env = [{"name": name, "value": value} for name, value in told.items()]
     helpers = (("JUDGE_API_KEY", spec.judge), ("EMBEDDER_API_KEY", spec.embedder))
     env += [_key(name, endpoint) for name, endpoint in helpers if _has_key(endpoint)]
-    return [*env, *map(dict, spec.runner.env)]
+    written = (
+        entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in spec.runner.env
+    )
+    return [*env, *written]
 
 
 def _run_of(content: Content, question: Question) -> str:

@@ -20,6 +20,7 @@ from rocksteady.api.v1alpha1.policy import Capacity, EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
 from rocksteady.rollout.evaluating import Evaluated, evaluate
 from rocksteady.rollout.evaluation_plan import (
+    due_again,
     obstacle_of,
     open_stages,
     records_of,
@@ -52,7 +53,7 @@ from rocksteady.rollout.policy import is_judged, policy_of
 from rocksteady.rollout.reading import Reading, Trip
 from rocksteady.rollout.records import recorded
 from rocksteady.rollout.requests import read_requests
-from rocksteady.rollout.suites import freeze_tests
+from rocksteady.rollout.suites import freeze_tests, scheduled_tests
 
 SUSPENSIONS_MAX: Final = 2
 """After so many times a canary that nobody can see gets no requests any more."""
@@ -79,6 +80,7 @@ class Course:
         evaluated: What its evaluations say, or those of the first revision.
         runs: Runs of suites that there should be.
         contents: First 10 digits of the contents of suites that are to be kept.
+        due_seconds: When a scheduled evaluation is due; None: none is.
         closed: Why the first revision serves nobody, since an evaluation has not passed; None:
             nothing is against it.
     """
@@ -97,6 +99,7 @@ class Course:
     evaluated: tuple[Evaluated, ...] = ()
     runs: tuple[Run, ...] = ()
     contents: frozenset[str] = frozenset()
+    due_seconds: float | None = None
     closed: Finding | None = None
 
     @property
@@ -207,6 +210,7 @@ def plot(seen: Observation) -> Course:
     if settled_stable(seen) is None and seen.target is not None and seen.deployment is not None:
         return _first(seen, base, seen.deployment.spec, seen.target)
     blocked = None if seen.target is None else refusal(ledger, seen.target)
+    base = _scheduled(seen, base)
     return replace(base, refusal=None if settled_stable(seen) == seen.target else blocked)
 
 
@@ -269,6 +273,19 @@ def _first(seen: Observation, base: Course, spec: LLMDeploymentSpec, target: str
         contents=wanted_contents(tests, seen.suites),
         closed=obstacle_of(evaluated, EvaluationStage),
     )
+
+
+def _scheduled(seen: Observation, base: Course) -> Course:
+    """What the revision that serves is asked again and again."""
+    stable = settled_stable(seen)
+    if seen.deployment is None or stable is None:
+        return base
+    tests = scheduled_tests(seen.deployment.spec, seen.suites)
+    evaluated = evaluate([test for test, _ in tests], stable, None, seen.runs)
+    first = runs_for(evaluated, EvaluationStage, seen)
+    again, due_seconds = due_again(tests, stable, seen)
+    runs = tuple(dict.fromkeys((*first, *again)))
+    return replace(base, evaluated=evaluated, runs=runs, due_seconds=due_seconds)
 
 
 def _begin(seen: Observation, base: Course) -> Course:

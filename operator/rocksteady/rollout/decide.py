@@ -63,7 +63,8 @@ def _next_look(seen: Observation, course: Course, *, settled: bool) -> float | N
         return _next_tick(course)
     if not settled:
         return RECHECK_SECONDS
-    return REFERENCE_SECONDS if seen.refers else None
+    waits = (REFERENCE_SECONDS if seen.refers else None, course.due_seconds)
+    return min((one for one in waits if one is not None), default=None)
 
 
 def _next_tick(course: Course) -> float:

@@ -54,6 +54,34 @@ def _may_run(run: Run, seen: Observation) -> bool:
     return seen.addresses.get(run.revision, 0) > 0
 
 
+def due_again(
+    tests: Iterable[tuple[EvaluationTest, int]], revision: str, seen: Observation
+) -> tuple[tuple[Run, ...], float | None]:
+    """Runs of scheduled evaluations whose results are too old, and when the next will be.
+
+    Args:
+        tests: With their intervals in seconds.
+        revision: Hash of the revision that serves.
+        seen: What was seen.
+
+    Returns:
+        Runs that there should be now, and in how many seconds another is due; None: none is.
+    """
+    runs: list[Run] = []
+    waits: list[float] = []
+    for test, interval_seconds in tests:
+        for run, known in seen.runs.items():
+            if (run.revision, run.content) != (revision, test.content) or known.ended_at is None:
+                continue
+            age_seconds = (seen.now - known.ended_at).total_seconds()
+            if known.result is not None and age_seconds >= interval_seconds:
+                runs.append(run)
+            else:
+                waits.append(max(0.0, interval_seconds - age_seconds))
+    wanted = tuple(run for run in dict.fromkeys(runs) if _may_run(run, seen))
+    return wanted, min(waits, default=None)
+
+
 def obstacle_of(
     evaluated: Iterable[Evaluated], stages: Iterable[EvaluationStage]
 ) -> Finding | None:

@@ -39,15 +39,19 @@ class RunSeen:
         ended_at: When it ended; None: it runs.
         trouble: Why it does not start, or why it failed; None: it did not.
         is_kept: True when the result is kept where no Job is needed any more.
+        again: What is known of a Job that asks again, beside a result that is kept; None: none.
     """
 
     result: RunResult | None = None
     ended_at: datetime | None = None
     trouble: Finding | None = None
     is_kept: bool = False
+    again: "RunSeen | None" = None
 
     def is_due_again(self, now: datetime) -> bool:
         """True when it failed so long ago that it may be tried again."""
+        if self.again is not None:
+            return self.again.is_due_again(now)
         if self.result is not None or self.ended_at is None:
             return False
         return now >= self.ended_at + timedelta(seconds=RETRY_SECONDS)

@@ -1,6 +1,6 @@
 """The suites that an LLMDeployment names, as they are now, and what is frozen of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,8 +63,29 @@ def freeze_tests(
         spec: Of the LLMDeployment.
         suites: By name; every one that the spec names.
     """
+    return _frozen(gating(spec), suites)
+
+
+def scheduled_tests(
+    spec: LLMDeploymentSpec, suites: Mapping[str, SuiteSeen]
+) -> tuple[tuple[EvaluationTest, int], ...]:
+    """What is asked of the revision that serves, each with its interval in seconds.
+
+    A suite that cannot be run is left out: its own status says why.
+    """
+    found = []
+    for evaluation in spec.evaluations:
+        suite = suites.get(evaluation.suite or "")
+        if evaluation.interval_seconds is not None and isinstance(suite, Suite):
+            found.append((_test(evaluation, suite), evaluation.interval_seconds))
+    return tuple(found)
+
+
+def _frozen(
+    evaluations: Iterable[Evaluation], suites: Mapping[str, SuiteSeen]
+) -> tuple[EvaluationTest, ...] | Finding:
     tests = []
-    for evaluation in gating(spec):
+    for evaluation in evaluations:
         suite = suites[evaluation.suite or ""]
         if isinstance(suite, Finding):
             return suite

@@ -211,3 +211,20 @@ async def test_answers_that_take_far_longer__hold_the_canary_and_condemn_nobody(
     await simulation.run(120)
     assert (simulation.weight, simulation.hold) == (0, "EvaluationInconclusive")
     assert "30 output tokens against 10 on stable: 200 % more" in simulation.message("Stalled")
+
+
+async def test_scheduled_suite__is_asked_of_the_serving_revision_again_and_again() -> None:
+    answer = scores()
+    simulation = EvaluatedSimulation(answer)
+    simulation.cluster.put(suite(minScorePercent="60"))
+    simulation.create(evaluated(stage="Scheduled", intervalSeconds=3600))
+    await simulation.run(600)
+    assert simulation.asked == ["llama:a 0+40"]
+    assert simulation.condition("EvaluationsPassed") == ("True", "Passed")
+
+    simulation.answer = scores(a=30)
+    await simulation.run(3600, every_seconds=60)
+    assert simulation.asked == ["llama:a 0+40"] * 2
+    assert simulation.condition("EvaluationsPassed") == ("False", "EvaluationFailed")
+    assert simulation.condition("Ready") == ("True", "Serving"), "what serves goes on serving"
+    assert simulation.jobs() == []
