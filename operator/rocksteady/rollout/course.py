@@ -18,7 +18,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 )
 from rocksteady.api.v1alpha1.policy import Capacity, EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
-from rocksteady.rollout.evaluating import Evaluated, evaluate
+from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
 from rocksteady.rollout.evaluation_plan import (
     due_again,
     obstacle_of,
@@ -234,7 +234,8 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
         return _started(seen, base, name, attempt.spec)
     reading = seen.reading or Reading()
     spec = attempt.spec
-    found = evaluate(spec.evaluations, spec.canary.hash, spec.stable.hash, seen.runs)
+    scores = Scores(reading.scores, seen.now.timestamp()) if seen.reading else None
+    found = evaluate(spec.evaluations, spec.canary.hash, spec.stable.hash, seen.runs, scores)
     evaluated = without_content(found, seen)
     pods = {revision: workload.ready for revision, workload in seen.workloads.items()}
     judgements = judge_reading(attempt, reading, pods)

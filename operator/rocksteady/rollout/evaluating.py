@@ -4,7 +4,7 @@ The first look that passes or fails decides, whatever was asked after it: a suit
 until it passes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import Final
 
 from rocksteady.analysis.evaluation import ItemCounts, judge_floor, judge_paired
 from rocksteady.analysis.evaluation_rules import EvaluationJudgement, EvaluationRules, Look
+from rocksteady.analysis.external_score import ScoreFound, ScoreJudgement, judge_score
 from rocksteady.analysis.increase import Mean, increase_of, mean_of
 from rocksteady.analysis.item_results import ItemResult
 from rocksteady.analysis.looks import Looks
@@ -28,6 +29,20 @@ from rocksteady.rollout.finding import Finding
 LEAK_LIMIT: Final = 0.01
 """Share of attacks that may succeed, where a suite has enough of them to show that: 299. A smaller
 suite passes when none succeeds, and its sentence says how little that shows."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores that were found elsewhere.
+
+    Attributes:
+        found: By name and revision; None or absent: there is none.
+        at_seconds: When they were read, in Unix time.
+    """
+
+    found: Mapping[tuple[str, str], ScoreFound | None]
+    at_seconds: float
+
 
 _NO_AMOUNTS: Final = Amounts()
 
@@ -71,6 +86,7 @@ class Evaluated:
         judgement: The numbers; None: nothing was judged.
         canary: What the canary was asked.
         stable: What stable was asked; None: it is not compared.
+        score: The numbers of a score that was found elsewhere; None: it is none.
     """
 
     test: EvaluationTest
@@ -81,6 +97,7 @@ class Evaluated:
     judgement: EvaluationJudgement | None = None
     canary: Asked = field(default_factory=Asked)
     stable: Asked | None = None
+    score: ScoreJudgement | None = None
 
     @property
     def condemns(self) -> bool:
@@ -89,7 +106,11 @@ class Evaluated:
 
 
 def evaluate(
-    tests: Sequence[EvaluationTest], canary: str, stable: str | None, runs: Runs
+    tests: Sequence[EvaluationTest],
+    canary: str,
+    stable: str | None,
+    runs: Runs,
+    scores: Scores | None = None,
 ) -> tuple[Evaluated, ...]:
     """Judge every evaluation as far as there are results.
 
@@ -99,6 +120,7 @@ def evaluate(
         stable: Hash of the one that it is compared with; None: there is none, so that only floors
             and safety are judged.
         runs: What is known of runs.
+        scores: Scores that were found elsewhere; None: none was read.
     """
     condemning = sum(test.may_roll_back for test in tests)
     rules = [
@@ -106,7 +128,10 @@ def evaluate(
         for test in tests
     ]
     return tuple(
-        _evaluate(test, canary, stable, runs, rule) for test, rule in zip(tests, rules, strict=True)
+        _evaluate(test, canary, stable, runs, rule)
+        if test.external is None
+        else _by_score(test, canary, stable, scores, rule)
+        for test, rule in zip(tests, rules, strict=True)
     )
 
 
@@ -133,6 +158,35 @@ def _evaluate(
         if found.verdict in {Verdict.PASSED, Verdict.FAILED}:
             return found
     return found
+
+
+def _by_score(
+    test: EvaluationTest,
+    canary: str,
+    stable: str | None,
+    scores: Scores | None,
+    rules: EvaluationRules,
+) -> Evaluated:
+    """What a score says that was found elsewhere. A first revision has none to be held against."""
+    if test.external is None or stable is None:
+        return Evaluated(test, Verdict.PASSED, f"{test.suite} has no stable to be held against")
+    if scores is None:
+        return Evaluated(test, None, f"{test.suite} has not been read yet")
+    judged = judge_score(
+        test.suite,
+        scores.found.get((test.suite, canary)),
+        scores.found.get((test.suite, stable)),
+        rules,
+        age_max_seconds=test.external.max_age_seconds,
+        now_seconds=scores.at_seconds,
+    )
+    floor = float(Decimal(test.min_score_percent or "0")) / 100
+    mine = scores.found.get((test.suite, canary))
+    verdict, message = judged.verdict, judged.message
+    if verdict is Verdict.PASSED and mine is not None and mine.score < floor:
+        verdict = Verdict.INCONCLUSIVE
+        message = f"{message}; but it is under the floor of {test.min_score_percent} %"
+    return Evaluated(test, verdict, message, score=judged)
 
 
 def _told(runs: Runs, run: Run) -> bool:

@@ -125,7 +125,7 @@ def records_of(evaluated: Sequence[Evaluated]) -> tuple[EvaluationRecord, ...]:
 
 
 def _record(one: Evaluated) -> EvaluationRecord:
-    judged, compared = one.judgement, one.stable is not None
+    judged, compared = one.score or one.judgement, one.stable is not None or one.score is not None
     counts = one.canary.counts
     share = counts.correct / counts.answered if counts.answered else None
     times = (one.canary.completed_at, one.stable.completed_at if one.stable else None)
@@ -136,13 +136,20 @@ def _record(one: Evaluated) -> EvaluationRecord:
         message=one.message[:_MESSAGE_MAX_LENGTH],
         items=len(one.canary.results),
         score_percent=_points(share),
-        difference_points=_points(judged.measured) if judged and compared else None,
+        difference_points=_points(_difference(one)),
         at_least_points=_points(judged.lower) if judged and compared else None,
         at_most_points=_points(judged.upper) if judged and compared else None,
         completed_at=max(filter(None, times), default=None),
         canary=_packed(one.canary),
         stable=_packed(one.stable) if one.stable else "",
     )
+
+
+def _difference(one: Evaluated) -> float | None:
+    """The canary's score less stable's; None: they are not compared."""
+    if one.score is not None:
+        return one.score.difference
+    return one.judgement.measured if one.judgement and one.stable is not None else None
 
 
 def _packed(asked: Asked) -> str:
@@ -163,7 +170,9 @@ def needs_suites(seen: Observation) -> bool:
     if not attempts:
         return True
     return any(
-        test.content not in seen.contents for one in attempts for test in one.spec.evaluations
+        test.content and test.content not in seen.contents
+        for one in attempts
+        for test in one.spec.evaluations
     )
 
 
@@ -172,4 +181,4 @@ def wanted_contents(
 ) -> frozenset[str]:
     """First digits of the contents that are kept: those of tests, and of the spec's suites."""
     of_now = {suite.content for suite in suites.values() if isinstance(suite, Suite)}
-    return frozenset({*(test.content for test in tests), *of_now})
+    return frozenset({*(test.content for test in tests if test.content), *of_now})

@@ -10,7 +10,12 @@ from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec, SuiteKi
 from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.llmrollout import EvaluationTest
-from rocksteady.api.v1alpha1.policy import Evaluation, EvaluationStage, GateAction
+from rocksteady.api.v1alpha1.policy import (
+    Evaluation,
+    EvaluationStage,
+    ExternalScore,
+    GateAction,
+)
 from rocksteady.rollout.finding import Finding
 
 LOOK_ITEMS_LEAST: Final = 300
@@ -86,6 +91,9 @@ def _frozen(
 ) -> tuple[EvaluationTest, ...] | Finding:
     tests = []
     for evaluation in evaluations:
+        if evaluation.external is not None:
+            tests.append(_score_test(evaluation, evaluation.external))
+            continue
         suite = suites[evaluation.suite or ""]
         if isinstance(suite, Finding):
             return suite
@@ -94,11 +102,11 @@ def _frozen(
 
 
 def gating(spec: LLMDeploymentSpec) -> Iterator[Evaluation]:
-    """The suites that an attempt waits for."""
+    """What an attempt waits for."""
     return (
         evaluation
         for evaluation in spec.evaluations
-        if evaluation.suite is not None and evaluation.stage is not EvaluationStage.SCHEDULED
+        if evaluation.stage is not EvaluationStage.SCHEDULED
     )
 
 
@@ -118,6 +126,18 @@ def _test(evaluation: Evaluation, suite: Suite) -> EvaluationTest:
         may_roll_back=condemns,
         max_output_tokens_increase_percent=of.max_output_tokens_increase_percent,
         max_latency_increase_percent=of.max_latency_increase_percent,
+    )
+
+
+def _score_test(evaluation: Evaluation, score: ExternalScore) -> EvaluationTest:
+    known = score.standard_error_query is not None
+    return EvaluationTest(
+        suite=score.name,
+        stage=evaluation.stage,
+        external=score,
+        margin_points=evaluation.margin_points or DEFAULT_MARGIN_POINTS,
+        min_score_percent=evaluation.min_score_percent,
+        may_roll_back=known and evaluation.action is GateAction.ROLLBACK,
     )
 
 

@@ -228,3 +228,49 @@ async def test_scheduled_suite__is_asked_of_the_serving_revision_again_and_again
     assert simulation.condition("EvaluationsPassed") == ("False", "EvaluationFailed")
     assert simulation.condition("Ready") == ("True", "Serving"), "what serves goes on serving"
     assert simulation.jobs() == []
+
+
+def scored(image: str, **more: Any) -> dict[str, Any]:
+    external = {
+        "name": "labels",
+        "query": 'score{revision="{{revision}}"}',
+        "completedQuery": 'completed{revision="{{revision}}"}',
+        "standardErrorQuery": 'error{revision="{{revision}}"}',
+    }
+    gate = {"external": external, "stage": "BeforeTraffic", **more}
+    return judged(image, evaluations=[gate])
+
+
+@pytest.mark.parametrize(
+    ("score", "age_seconds", "outcome"),
+    [
+        pytest.param(80.0, 60, "Promoted", id="a score as good as stable's promotes"),
+        pytest.param(60.0, 60, "RolledBack", id="a worse one rolls back"),
+        pytest.param(80.0, 90_000, "", id="an old one holds"),
+        pytest.param(None, 60, "", id="none holds"),
+    ],
+)
+async def test_score_that_is_found_elsewhere(
+    score: float | None, age_seconds: float, outcome: str
+) -> None:
+    simulation = EvaluatedSimulation(scores())
+
+    def answer(query: str, at_seconds: float) -> float | None:
+        name, _, revision = query.rstrip('"}').partition('{revision="')
+        of_canary = simulation.image_of(f"chat-{revision}") == "llama:b"
+        values = {
+            "score": score if of_canary else 80.0,
+            "completed": at_seconds - (age_seconds if of_canary else 60),
+            "error": 0.5,
+        }
+        return values[name]
+
+    simulation.traffic.answer = answer
+    simulation.create(scored("llama:a"))
+    await simulation.until(lambda: simulation.stable is not None)
+    simulation.change(scored("llama:b"))
+    await simulation.until(lambda: simulation.open)
+    await simulation.run(600)
+    assert simulation.outcomes == [outcome]
+    if not outcome:
+        assert (simulation.weight, simulation.hold) == (0, "EvaluationError")

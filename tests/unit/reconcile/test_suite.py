@@ -71,7 +71,8 @@ async def test_suite__has_another_content_when_an_item_changes_and_the_same_for_
 
 
 async def test_suite__from_a_config_map_is_looked_at_again() -> None:
-    cluster, seconds = FakeCluster(), []
+    cluster = FakeCluster()
+    seconds: list[float | None] = []
     cluster.put(by_config_map())
     cluster.put(items(LINE))
     status = await status_of(cluster, seconds.append)

@@ -15,6 +15,7 @@ from rocksteady.api.v1alpha1.policy import (
     Approval,
     Capacity,
     EvaluationStage,
+    ExternalScore,
     MetricGate,
     OnDeadline,
 )
@@ -151,11 +152,14 @@ class EvaluationTest(ApiModel):
     """What one evaluation judges by: `spec.evaluations` and the suite as they were."""
 
     suite: Annotated[str, StringConstraints(max_length=63)]
-    """Name of the EvaluationSuite."""
+    """Name of the EvaluationSuite, or of the score."""
     stage: EvaluationStage
     """When it gates."""
-    content_hash: ContentHash
-    """Of the suite's content, which is kept for as long as the attempt is."""
+    content_hash: ContentHash | None = None
+    """Of the suite's content, which is kept for as long as the attempt is; absent: there is no
+    suite."""
+    external: ExternalScore | None = None
+    """A score in Prometheus in place of a suite, of which `suite` is the name."""
     kind: SuiteKind = SuiteKind.QUALITY
     """What an item that fails means."""
     looks: Annotated[
@@ -177,7 +181,7 @@ class EvaluationTest(ApiModel):
     @property
     def content(self) -> str:
         """The content as labels and names have it: the first 10 digits of its hash."""
-        return self.content_hash[:10]
+        return (self.content_hash or "")[:10]
 
 
 class LLMRolloutSpec(ApiModel):
