@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -33,8 +34,13 @@ def main() -> int:
     # Nobody else's words: libraries quote what they work on.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    return evaluate(os.environ)
+
+
+def evaluate(environment: Mapping[str, str]) -> int:
+    """Run what the environment says and leave the result; returns the exit code."""
     try:
-        result, code = _evaluate(), DONE
+        result, code = _result(environment), DONE
     except UnavailableError as error:
         result, code = _error(str(error)), AGAIN
     except EvaluationError as error:
@@ -42,7 +48,7 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold an answer
         result, code = _error(f"unexpected {type(error).__name__} {_place(error)}"), AGAIN
     say(f"{result.outcome.value}: {result.message}" if result.message else result.outcome.value)
-    log = Path(os.environ.get("TERMINATION_LOG") or TERMINATION_LOG)
+    log = Path(environment.get("TERMINATION_LOG") or TERMINATION_LOG)
     if log.exists():
         log.write_text(write_result(result), encoding="utf-8")
     return code
@@ -54,8 +60,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _evaluate() -> RunResult:
-    assignment = read_assignment(os.environ)
+def _result(environment: Mapping[str, str]) -> RunResult:
+    assignment = read_assignment(environment)
     say(
         f"suite {assignment.suite}: items {assignment.first_item} to"
         f" {assignment.first_item + len(assignment.asked) - 1} of {len(assignment.items)}"

@@ -153,8 +153,8 @@ def _items_file(folder: Path, spec: EvaluationSuiteSpec, environment: Mapping[st
     if not path.is_dir():
         return path
     uri = spec.items.uri if spec.items else None
-    named = parse_model_uri(uri).file_name if uri else None
-    return path / (named if named and is_item_file(named) else FETCHED_FILE)
+    named = parse_model_uri(uri).path.partition("?")[0].rpartition("/")[2] if uri else ""
+    return path / (named if is_item_file(named) else FETCHED_FILE)
 
 
 def _read_items(file: Path) -> tuple[Item, ...]:

@@ -1,7 +1,8 @@
 """Ask a model over OpenAI's API.
 
 With aiohttp: the operator's image has it already, and it lets a stream be cut by time and by bytes,
-which OpenAI's own client hides. An answer is never asked for again. A request that got none is, when that may help.
+which OpenAI's own client hides. An answer is never asked for again; a request that got none is,
+when that may help.
 """
 
 import asyncio

@@ -153,7 +153,10 @@ def read_embeddings(data: bytes, count: int) -> list[list[float]]:
     found = read_object(data).get("data")
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise ShapeError("no embeddings")
-    by_index = {one.get("index", place): one.get("embedding") for place, one in enumerate(found)}
+    indices = [one.get("index", place) for place, one in enumerate(found)]
+    if not all(isinstance(index, int) for index in indices):
+        raise ShapeError("no embeddings")
+    by_index = dict(zip(indices, [one.get("embedding") for one in found], strict=True))
     vectors = [by_index.get(place) for place in range(count)]
     return [_vector(vector) for vector in vectors]
 
