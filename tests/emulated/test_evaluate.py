@@ -145,7 +145,7 @@ class Place:
         )
 
     async def run(
-        self, items: Sequence[Any] | None, /, spec: Mapping[str, Any] = {}, **environment: str
+        self, items: Sequence[Any] | None, spec: Mapping[str, Any] = {}, /, **environment: str
     ) -> Ended:
         """Run what the program runs, in a thread: a process takes a second to start."""
         self.lay_out(items, spec)
@@ -299,6 +299,22 @@ async def test_engine_without_streams__answers_in_one_body(place: Place) -> None
     ended = await place.run([item(1)])
 
     assert (ended.letters, ended.result.output_tokens.sum) == ("1", 9)
+
+
+async def test_server_that_does_not_hang_up__has_answered(place: Place) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(events("<1>"))
+        await asyncio.sleep(60)
+        return response
+
+    place.server.answer = answer
+
+    ended = await place.run([item(1)], {"limits": {"itemTimeoutSeconds": 5}})
+
+    assert ended.letters == "1"
+    assert ended.result.seconds.sum < 1
 
 
 async def test_deadline__leaves_the_rest_unanswered(place: Place) -> None:

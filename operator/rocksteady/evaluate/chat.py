@@ -6,10 +6,12 @@ when that may help.
 """
 
 import asyncio
+import itertools
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -27,6 +29,7 @@ from rocksteady.evaluate.replies import (
 )
 
 CONNECT_SECONDS: Final = 10
+HANG_UP_SECONDS: Final = 1
 BYTES_FREE: Final = 1_048_576
 BYTES_PER_TOKEN: Final = 4096
 """Of a stream: an event holds one token and some 300 bytes around it; the rest is generosity."""
@@ -75,6 +78,17 @@ class Patience:
     seed: int = 0
 
 
+def pauses_seconds(patience: Patience) -> Iterator[float]:
+    """The pauses of one request: twice as long each time, and spread by half.
+
+    So not all that failed together come back together.
+    """
+    chance = random.Random(patience.seed)  # noqa: S311 - spreads requests, keeps no secret
+    for retry in itertools.count():
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**retry)
+        yield pause * chance.uniform(0.5, 1.5)
+
+
 class Client:
     """Asks one model.
 
@@ -90,7 +104,7 @@ class Client:
         self._session = session
         self._endpoint = endpoint
         self._patience = patience
-        self._chance = random.Random(patience.seed)  # noqa: S311 - spreads retries, keeps no secret
+        self._numbers = itertools.count()
         self._answered = False
         self._counts_streams: bool | None = None
         """Whether the server takes `stream_options`; None: not known yet."""
@@ -123,17 +137,16 @@ class Client:
     async def _persist(self, ask: Callable[[], Awaitable[_Found | Silence]]) -> _Found | Silence:
         """Ask until there is an answer, or asking again would not help."""
         found = await self._attempt(ask)
-        for retry in range(self._patience.retries):
+        # One seed for each request: with a common one, chance would follow the order of answers.
+        patience = replace(self._patience, seed=self._patience.seed + next(self._numbers))
+        for _, pause_seconds in zip(
+            range(patience.retries), pauses_seconds(patience), strict=False
+        ):
             if not (isinstance(found, Silence) and found in PASSING):
                 break
-            await asyncio.sleep(self._pause_seconds(retry))
+            await asyncio.sleep(pause_seconds)
             found = await self._attempt(ask)
         return found
-
-    def _pause_seconds(self, retry: int) -> float:
-        """Twice as long each time, and spread so that not all come back at once."""
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**retry)
-        return pause * self._chance.uniform(0.5, 1.5)
 
     async def _attempt(self, ask: Callable[[], Awaitable[_Found | Silence]]) -> _Found | Silence:
         try:
@@ -180,9 +193,12 @@ class Client:
             stream = ReplyStream()
             if not await _follow(response, stream, most):
                 return Silence.ENDLESS
+            seconds = time.monotonic() - began
             if not stream.finish():
                 return Silence.CONNECTION
-            return Reply(stream.text, stream.output_tokens, time.monotonic() - began)
+            if stream.closed:
+                await _hang_up(response)
+            return Reply(stream.text, stream.output_tokens, seconds)
 
     async def _ask_embeddings(self, texts: Sequence[str]) -> list[list[float]] | Silence:
         body = {"input": list(texts), "encoding_format": "float"}
@@ -235,6 +251,16 @@ async def _follow(response: aiohttp.ClientResponse, stream: ReplyStream, most: i
         if not stream.ended:
             raise
     return True
+
+
+async def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Wait for the server to end a response that says that it has ended.
+
+    A gateway would count a client that goes before that as one that gave up.
+    """
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with asyncio.timeout(HANG_UP_SECONDS):
+            await response.content.readany()
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:

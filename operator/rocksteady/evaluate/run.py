@@ -85,6 +85,17 @@ async def run(assignment: Assignment, say: Say) -> RunResult:
     say(_summary(assignment, progress))
     if not progress.answered:
         raise _nothing(progress, late=late)
+    return completed(assignment, progress, late=late)
+
+
+def completed(assignment: Assignment, progress: Progress, *, late: bool) -> RunResult:
+    """The result of a run that has something to tell.
+
+    Args:
+        assignment: What was to be done.
+        progress: What came of it.
+        late: The time was over before the last item.
+    """
     return RunResult(
         outcome=RunOutcome.COMPLETED,
         message=_why_unanswered(progress, late=late),
