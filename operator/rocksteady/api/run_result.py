@@ -47,7 +47,8 @@ class RunResult(ApiModel):
     """Of this contract."""
     outcome: RunOutcome
     message: Annotated[str, StringConstraints(max_length=512)] = ""
-    """Why it is an Error, for people, with nothing of a prompt or an answer in it."""
+    """Why it is an Error, or why items have no answer, for people, with nothing of a prompt or an
+    answer in it."""
     first_item: Annotated[int, Field(ge=0)] = 0
     """Place in the suite of the first item that was asked, from 0."""
     results: Annotated[str, StringConstraints(max_length=MESSAGE_MAX_BYTES)] = ""
