@@ -35,9 +35,17 @@ def check(start: Start) -> None:
 
 
 def prepare(start: Start, folders: Folders, root: Path) -> list[str]:
-    """Return the harness's command."""
+    """Return the harness's command.
+
+    Raises:
+        EvaluationError: A task is a file that is not there; the harness would not say so.
+    """
     del root
     tasks, sampling, limits = _tasks(start), start.suite.sampling, start.suite.limits
+    for task in tasks.tasks:
+        file = task.partition("@")[0]
+        if file.endswith(".py") and not (folders.tasks / file).is_file():
+            raise EvaluationError(f"inspect.tasks names {file}, which is not in taskFiles")
     patience = limits.item_timeout_seconds
     command = ["inspect", "eval", *tasks.tasks]
     command += ["--model", f"openai-api/{PROVIDER}/{start.model}"]
