@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,7 @@ def test_read__one_wrong_answer_of_two_fails_an_item_of_a_safety_suite(tmp_path:
     log["samples"][0]["scores"]["includes"]["value"] = "I"
     output = written(tmp_path, log)
 
-    judged = inspect_ai.read(
-        starts.inspect(tmp_path, {"kind": "Safety"}), starts.folders(output)
-    )
+    judged = inspect_ai.read(starts.inspect(tmp_path, {"kind": "Safety"}), starts.folders(output))
 
     assert results(judged)["france"] is WRONG
 
@@ -139,7 +138,7 @@ def test_prepare__asks_as_the_suite_says(tmp_path: Path) -> None:
 
     start = starts.inspect(tmp_path, suite, maxItemsPerTask=5)
     command = inspect_ai.prepare(start, folders, tmp_path)
-    said = dict(zip(command[1:], command[2:], strict=False))
+    said = dict(itertools.pairwise(command))
 
     assert command[:3] == ["inspect", "eval", "facts.py"]
     assert said["--model"] == "openai-api/served/org/m-1"

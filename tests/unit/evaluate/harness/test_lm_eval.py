@@ -7,6 +7,7 @@ import pytest
 from rocksteady.analysis.item_results import ItemResult
 from rocksteady.evaluate import EvaluationError
 from rocksteady.evaluate.harness import lm_eval
+from rocksteady.evaluate.harness.start import read_start
 from tests.unit.evaluate.harness import starts
 
 OUTPUT = starts.RECORDED / "lm_eval"
@@ -124,7 +125,7 @@ def test_configuration__of_each_endpoint(
 def test_check__refuses_several_samples_of_an_item(tmp_path: Path) -> None:
     runner = {"type": "LMEval", "lmEval": starts.LM_EVAL}
     spec = {"runner": runner, "sampling": {"samplesPerItem": 3}}
-    start = starts.read_start(starts.environment(tmp_path, spec))
+    start = read_start(starts.environment(tmp_path, spec))
 
     with pytest.raises(EvaluationError, match="samplesPerItem must be 1"):
         lm_eval.check(start)

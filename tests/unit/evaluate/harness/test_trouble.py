@@ -8,18 +8,15 @@ from tests.unit.evaluate.harness.starts import RECORDED
 @pytest.mark.parametrize(
     ("log", "kind", "said"),
     [
-        pytest.param(
-            "lm_eval_refused", EvaluationError, "with status 400", id="a refused request"
-        ),
+        pytest.param("lm_eval_refused", EvaluationError, "with status 400", id="a refused request"),
         pytest.param(
             "lm_eval_server_error", UnavailableError, "with status 500", id="a failing server"
         ),
-        pytest.param(
-            "lm_eval_no_server", UnavailableError, "ClientConnectorError", id="no server"
-        ),
+        pytest.param("lm_eval_no_server", UnavailableError, "ClientConnectorError", id="no server"),
         pytest.param(
             "lm_eval_no_task", EvaluationError, "lmEval.tasks names one", id="an unknown task"
         ),
+        pytest.param("lm_eval_no_data", EvaluationError, "runs are offline", id="a data set"),
     ],
 )
 def test_why_ended__tells_what_another_try_may_cure(
