@@ -14,3 +14,9 @@ project=(--extra fetch pyproject.toml)
 # What the simulated engine imports, in the versions that its tests run with.
 printf 'aiohttp\nprometheus-client\n' | "$uv" pip compile "${options[@]}" \
   --constraint requirements.lock - -o hack/simulated_engine/requirements.lock "$@"
+# The harnesses of evaluations, in an environment of their own: what they need and what the operator
+# needs cannot be had together. Without what is to be had as source only: lm-eval asks for it, and
+# loads it only for caches and for tasks that bring code of their own.
+printf 'lm-eval[api]>=0.4.13,<0.5\ninspect-ai>=0.3.285,<0.4\nopenai\npydantic>=2.14,<3\n' \
+  | "$uv" pip compile "${options[@]}" --no-emit-package rouge-score --no-emit-package sqlitedict \
+    --no-emit-package word2number - -o hack/images/evaluation/requirements.lock "$@"

@@ -1,5 +1,6 @@
 """Every example can be applied as it is."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rocksteady.resources.validation import validate_manifest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted(EXAMPLES.rglob("*.yaml"))
 SUITES = ("golden-small", "edge-cases", "prompt-injection")
+HARNESS_SUITES = ("lm-eval", "inspect")
 
 
 def manifests_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -58,7 +60,25 @@ def test_suites__are_ready_to_run_without_another_model(name: str) -> None:
 
 
 def test_suites__are_those_that_are_listed() -> None:
-    assert sorted(path.stem for path in (EXAMPLES / "suites").glob("*.yaml")) == sorted(SUITES)
+    assert sorted(path.stem for path in (EXAMPLES / "suites").glob("*.yaml")) == sorted(
+        SUITES + HARNESS_SUITES
+    )
+
+
+@pytest.mark.parametrize("name", HARNESS_SUITES)
+def test_harness_suites__bring_their_tasks_and_data(name: str) -> None:
+    manifest, files = manifests_of(EXAMPLES / "suites" / f"{name}.yaml")
+    read = validate_suite(manifest, strict=True).suite
+    assert read is not None
+    tasks = read.spec.runner.lm_eval or read.spec.runner.inspect
+    (data,) = (text for file, text in files["data"].items() if file.endswith(".jsonl"))
+    (task_file,) = (file for file in files["data"] if not file.endswith(".jsonl"))
+    rows = [json.loads(line) for line in data.splitlines()]
+
+    assert tasks is not None
+    assert tasks.task_files == files["metadata"]["name"]
+    assert {task.removesuffix(".py") for task in tasks.tasks} == {task_file.partition(".")[0]}
+    assert len({json.dumps(row) for row in rows}) == len(rows) == 20
 
 
 def test_prompt_injection__orders_words_that_stand_nowhere_in_the_prompt() -> None:
