@@ -102,6 +102,10 @@ VALID_SUITES: Final = (
         },
     ),
     Valid(
+        "items that are anonymised",
+        {"spec.items": {"uri": f"oci://evals/samples@{DIGEST}", "anonymise": True}},
+    ),
+    Valid(
         "items of the Hub at a branch are warned about",
         {"spec.items": {"uri": "hf://org/questions/items.jsonl@main"}},
         [
@@ -302,6 +306,9 @@ INVALID_SUITES: Final = (
     Invalid("credentials for what needs none",
             {"spec.items": {**CONFIG_MAP, "credentialsSecretRef": {"name": "evaluation-hub"}}},
             "spec.items", "credentialsSecretRef is for uri only", "is for uri only"),
+    Invalid("items in the object that are to be anonymised", {"spec.items.anonymise": True},
+            "spec.items", "anonymise them before you write them there",
+            "anonymise is for uri only"),
     Invalid("a file of a kind that cannot be read",
             {"spec.items": {"configMap": {"name": "questions", "key": "items.csv"}}},
             "spec.items.configMap.key", "must end with .jsonl (one item a line) or .json", None),

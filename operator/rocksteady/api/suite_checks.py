@@ -12,6 +12,7 @@ from rocksteady.api.item_checks import INLINE_MAX_BYTES, check_items, item_size_
 from rocksteady.api.item_file import ENDINGS_MESSAGE, is_item_file
 from rocksteady.api.model_uri import ModelUriError, parse_model_uri
 from rocksteady.api.v1alpha1.evaluationsuite import (
+    ANONYMISE_MESSAGE,
     BUILTIN_MESSAGE,
     CLAIM_MESSAGE,
     CREDENTIALS_MESSAGE,
@@ -54,6 +55,8 @@ def check_source(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
         yield FieldError("spec.items", ONE_SOURCE_MESSAGE)
     elif spec.items.credentials_secret_ref is not None and spec.items.uri is None:
         yield FieldError("spec.items", CREDENTIALS_MESSAGE)
+    if spec.items.anonymise and spec.items.uri is None:
+        yield FieldError("spec.items", ANONYMISE_MESSAGE)
 
 
 def check_file(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:

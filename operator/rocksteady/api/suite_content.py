@@ -26,7 +26,8 @@ def suite_content(
     the type, the image as it is written, command, args, lmEval, inspect, and env except for
     variables from Secrets; of `judge` and `embedder` the address and the model; the texts of task
     files; every item with id, prompt or messages, and checks, in the order of their hashes. Items
-    that only a run can read stand in it by their URI as it is written.
+    that only a run can read stand in it by their URI as it is written, and whether they are
+    anonymised.
 
     Not in it: metadata, limits, margins and floors, reveal, artifacts, names of Secrets, and where
     items come from that were read: a move from inline to a ConfigMap is no change. Nor is the image
@@ -43,7 +44,7 @@ def suite_content(
     """
     source: dict[str, Any] = {"items": [item_hash(item) for item in in_order(items or ())]}
     if items is None and spec.items is not None and spec.items.uri is not None:
-        source = {"uri": spec.items.uri}
+        source = {"uri": spec.items.uri} | ({"anonymise": True} if spec.items.anonymise else {})
     return {
         "kind": spec.kind.value,
         "sampling": _written(spec.sampling),
@@ -70,7 +71,7 @@ def item_hash(item: Item) -> str:
 
 
 def items_digest(items: Sequence[Item]) -> str:
-    """SHA-256 in 64 hex digits of the items as they were read.
+    """SHA-256 in 64 hex digits of the items as they were read, anonymised where the suite says so.
 
     It is part of a run's result: where the content hash knows items by their URI only, two results
     can be compared when this is the same too.

@@ -28,6 +28,7 @@ def hashed(changes: dict[str, Any], file: bytes | None = None) -> str:
     return content_hash(result.suite.spec, result.items)
 
 
+IN_URI = {"uri": "hf://org/questions/items.jsonl@7e27bd9"}
 UNCHANGED = hashed({})
 
 
@@ -85,6 +86,13 @@ def test_content_hash__covers_the_uri_of_items_that_only_a_run_can_read() -> Non
     after = hashed({"spec.items": {"uri": "hf://org/questions/items.jsonl@aaaaaaa"}})
 
     assert before != after
+
+
+def test_content_hash__covers_whether_items_are_anonymised() -> None:
+    before = hashed({"spec.items": {**IN_URI, "anonymise": False}})
+    after = hashed({"spec.items": {**IN_URI, "anonymise": True}})
+
+    assert hashed({"spec.items": IN_URI}) == before != after
 
 
 def test_content_hash__covers_the_files_of_tasks() -> None:
@@ -152,7 +160,6 @@ def test_items_digest__is_of_the_items_and_not_of_their_order() -> None:
 
 GRADED = item({"type": "ModelGraded", "criterion": "It is polite."}, id="graded")
 SIMILAR = item({"type": "Similarity", "texts": ["Po"], "minSimilarityPercent": "80"}, id="similar")
-IN_URI = {"uri": "hf://org/questions/items.jsonl@7e27bd9"}
 
 
 @pytest.mark.parametrize(
