@@ -107,11 +107,6 @@ def in_order(items: Sequence[Item]) -> list[Item]:
     return sorted(items, key=item_hash)
 
 
-def items_digest(items: Sequence[Item]) -> str:
-    """SHA-256 in 64 hex digits over the hashes of all items of a suite, in any order of them."""
-    return _sha256([item_hash(item) for item in in_order(items)])
-
-
 def _written(part: ApiModel) -> dict[str, Any]:
     return part.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
 

@@ -271,5 +271,6 @@ _NO_TYPE: Final = (
 )
 _CUSTOM_OFF: Final = (
     "spec.rollout.metrics, spec.evaluations[].external: source {} takes no queries of users, since"
-    " they can read across namespaces. Set customQueries in the operator's configuration, or leave them out."
+    " they can read across namespaces. Set customQueries in the operator's configuration, or leave"
+    " them out."
 )
