@@ -17,6 +17,8 @@ from rocksteady.resources.labels import owned_labels, server_selector
 from rocksteady.resources.network import DNS_PORT
 from rocksteady.resources.owned import Owner, owned_manifest
 
+NAME_KEY: Final = "suite"
+HASH_KEY: Final = "content-hash"
 SUITE_KEY: Final = "suite.json"
 ITEMS_KEY: Final = "items.jsonl.gz"
 TASK_PREFIX: Final = "task."
@@ -95,11 +97,12 @@ def build_content(
     written = content.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
     if written.get("items", {}).get("inline"):
         written["items"] = {}
-    kept = {"suite": content.suite, "contentHash": content.content_hash, "spec": written}
     body: dict[str, Any] = {
         "immutable": True,
         "data": {
-            SUITE_KEY: json.dumps(kept, sort_keys=True),
+            NAME_KEY: content.suite,
+            HASH_KEY: content.content_hash,
+            SUITE_KEY: json.dumps(written, sort_keys=True),
             **{f"{TASK_PREFIX}{name}": text for name, text in sorted(task_files.items())},
         },
     }
@@ -116,13 +119,12 @@ def read_content(config_map: Mapping[str, Any]) -> Content | None:
     """Read what `build_content` wrote; None: it is something else."""
     data = config_map.get("data") or {}
     try:
-        kept = json.loads(data[SUITE_KEY])
-        spec = dict(kept["spec"])
+        spec = dict(json.loads(data[SUITE_KEY]))
         if spec.get("items") == {}:
             del spec["items"]
         return Content(
-            suite=str(kept["suite"]),
-            content_hash=str(kept["contentHash"]),
+            suite=data[NAME_KEY],
+            content_hash=data[HASH_KEY],
             spec=EvaluationSuiteSpec.model_validate(spec),
             has_items=ITEMS_KEY in (config_map.get("binaryData") or {}),
             task_files=tuple(
