@@ -237,7 +237,8 @@ def _bakes(made: Sequence[Decision]) -> Bakes:
         if decision.reason == _BAKE_BEGUN:
             baking = baking or decision.time
         elif decision.reason == _STEP_BEGUN and baking is not None:
-            baking, earlier = None, ended(earlier, baking, decision.time)
+            earlier = ended(earlier, baking, decision.time)
+            baking = None
     return baking, earlier
 
 
