@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TickCounts:
     """Requests that both revisions answered in one tick, and how many of them were bad.
 

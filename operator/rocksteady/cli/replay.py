@@ -15,7 +15,8 @@ from rocksteady.cli.subject import attempt_of, read_subject
 from rocksteady.cli.wording import moment_of
 from rocksteady.errors import MetricsError
 from rocksteady.metrics_sources import MetricsSources, SourcesError, load
-from rocksteady.reconcile.counting import Counting, count_attempt
+from rocksteady.reconcile.counting import Counting, count_segments
+from rocksteady.rollout.measuring import joined
 from rocksteady.rollout.recount import Recount, grid_of_record, recount
 from rocksteady.rollout.replay import Replay, Replayed, read_counts
 from rocksteady.rollout.replay import replay as compute_again
@@ -90,8 +91,8 @@ def _counted_anew(
         async with around.metrics(sources) as metrics:
             interval = tests.scrape_interval_seconds
             counting = Counting(metrics, tests.source, interval, around.clock.now())
-            counted, _ = await count_attempt(counting, attempt, tests, namespace, grid)
-            return recount(recorded, counted)
+            found = count_segments(counting, attempt, tests, namespace, grid)
+            return recount(recorded, joined([one async for one in found]))
 
     try:
         return asyncio.run(count())

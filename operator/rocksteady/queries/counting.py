@@ -40,6 +40,8 @@ class Counted:
         unseen: Revisions without a single series. At a gateway that is scraped, its ticks are 0
             of 0: it got no request yet. Whoever knows that it got some, must hold.
         problems: What is wrong; whoever decides holds while there is any.
+        newest: The newest sample of each series from before the grid's end. Who counts the time
+            after it gives them to `count` again, with what is read then: nothing gets lost between.
     """
 
     signal: Signal
@@ -49,6 +51,7 @@ class Counted:
     boundary_seconds: float | None = None
     unseen: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    newest: tuple[Series, ...] = ()
 
 
 def count(
@@ -66,7 +69,8 @@ def count(
         plan: How the signal is read.
         targets: The revisions, always the same ones for a rollout.
         series: What `plan.selectors(targets)` gave from `grid.read_from_seconds` on; what
-            `plan.trap_selectors` gave may be among it, and so may series of other signals.
+            `plan.trap_selectors` gave may be among it, and so may series of other signals, and
+            `Counted.newest` of the time before.
         grid: The ticks; none later than `last_complete_tick`.
         now_seconds: When it was read, as our clock says.
         scrape_interval_seconds: Of the gateway or the engine.
@@ -76,7 +80,9 @@ def count(
     problems = find_problems(read, now_seconds, scrape_interval_seconds)
     if not plan.profile.is_latency:
         counts = {one.revision: _availability(read, one.revision) for one in targets}
-        return Counted(plan.signal, counts, {}, unseen=unseen, problems=problems)
+        return Counted(
+            plan.signal, counts, {}, unseen=unseen, problems=problems, newest=read.newest
+        )
     return _latency(read, unseen, problems)
 
 
@@ -136,7 +142,16 @@ def _latency(read: Read, unseen: tuple[str, ...], problems: tuple[Problem, ...])
     }
     if boundaries and chosen is None:
         problems = (*problems, outside_histogram(objective.signal, threshold, boundaries))
-    return Counted(objective.signal, counts, by_boundary, boundaries, chosen, unseen, problems)
+    return Counted(
+        objective.signal,
+        counts,
+        by_boundary,
+        boundaries,
+        chosen,
+        unseen,
+        problems,
+        read.newest,
+    )
 
 
 def _latency_ticks(read: Read, revision: str, boundaries: tuple[float, ...]) -> dict[float, Ticks]:

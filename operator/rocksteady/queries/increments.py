@@ -58,9 +58,30 @@ def stitch(series: Iterable[Series]) -> dict[Identity, Samples]:
     stitched: dict[Identity, dict[float, float]] = defaultdict(dict)
     for one in series:
         stitched[identity(one.labels)].update(
-            (at, value) for at, value in one.samples if math.isfinite(value) and value >= 0
+            (at, value) for at, value in one.samples if _is_count(value)
         )
     return {key: sorted(samples.items()) for key, samples in stitched.items()}
+
+
+def newest_before(series: Iterable[Series], end_seconds: float) -> tuple[Series, ...]:
+    """The newest count of each series from before a time, as a series of one sample.
+
+    With it the samples from that time on are counted as if all before them were there: a series
+    goes on from where it was, however long it was away.
+    """
+    newest: dict[Identity, Series] = {}
+    for one in series:
+        counts = (pair for pair in reversed(one.samples) if pair[0] < end_seconds)
+        found = next((pair for pair in counts if _is_count(pair[1])), None)
+        key = tuple(sorted(one.labels.items()))
+        known = newest.get(key)
+        if found is not None and (known is None or known.samples[0][0] < found[0]):
+            newest[key] = Series(one.labels, (found,))
+    return tuple(newest.values())
+
+
+def _is_count(value: float) -> bool:
+    return math.isfinite(value) and value >= 0
 
 
 def identity(labels: Mapping[str, str]) -> Identity:

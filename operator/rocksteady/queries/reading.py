@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rocksteady.queries.increments import ScrapeTimes, stitch
+from rocksteady.queries.increments import ScrapeTimes, newest_before, stitch
 from rocksteady.queries.plan import SignalPlan
 from rocksteady.queries.samples import Series, TickGrid
 from rocksteady.queries.selectors import METRIC_NAME
@@ -23,6 +23,7 @@ class Read:
         lines: Counters by revision; revisions without any are not there.
         beats: When the source's heartbeat was scraped, in seconds.
         strays: Series of the profile's metrics that are of none of the revisions.
+        newest: The newest sample from before the grid's end, of each series but the strays.
     """
 
     plan: SignalPlan
@@ -31,6 +32,7 @@ class Read:
     lines: Mapping[str, list[Timeline]]
     beats: frozenset[float]
     strays: Sequence[Series]
+    newest: tuple[Series, ...] = ()
 
     @property
     def alive(self) -> frozenset[int]:
@@ -57,10 +59,8 @@ def sort_series(
     names = {*profile.names, *profile.requests}
     ours = [one for one in series if one.labels.get(METRIC_NAME) in names]
     owned = [one for one in ours if profile.owner(one.labels, targets) is not None]
-    heartbeat = stitch(
-        one for one in series if profile.heartbeat and profile.heartbeat.matches(one.labels)
-    )
-    counters = stitch(owned)
+    beating = [one for one in series if profile.heartbeat and profile.heartbeat.matches(one.labels)]
+    counters, heartbeat = stitch(owned), stitch(beating)
     scrapes = ScrapeTimes(counters, heartbeat)
     lines: dict[str, list[Timeline]] = defaultdict(list)
     for line in timelines(counters, scrapes, grid, scrape_interval_seconds):
@@ -69,4 +69,5 @@ def sort_series(
             lines[owner.revision].append(line)
     strays = [one for one in ours if profile.owner(one.labels, targets) is None]
     beats = frozenset(at for samples in heartbeat.values() for at, _ in samples)
-    return Read(plan, targets, grid, dict(lines), beats, strays)
+    newest = newest_before([*owned, *beating], grid.end_seconds)
+    return Read(plan, targets, grid, dict(lines), beats, strays, newest)

@@ -82,8 +82,12 @@ class TickGrid:
 
     def index(self, timestamp_seconds: float) -> int | None:
         """The tick that a time is in; None outside."""
-        found = math.floor((timestamp_seconds - self.start_seconds) / self.tick_seconds)
+        found = self.place(timestamp_seconds)
         return found if 0 <= found < self.ticks else None
+
+    def place(self, timestamp_seconds: float) -> int:
+        """The same of any time, as if the ticks went on to both sides: below 0 before the first."""
+        return math.floor((timestamp_seconds - self.start_seconds) / self.tick_seconds)
 
 
 def last_complete_tick(

@@ -68,7 +68,8 @@ def _once(
     """Amounts by tick, of one copy at a time.
 
     The first copy is taken until a tick in which it is silent; the next that speaks takes over from
-    there. What it grew by while it was not the one is left out, but for a scrape interval.
+    there. What it grew by while it was not the one is left out, but for a scrape interval. Which
+    copy is the one is found out from before the first tick on, so that counting may begin anywhere.
     """
     spoken = [_by_tick(copy, grid) for copy in copies]
     amounts: dict[int, int] = {}
@@ -81,15 +82,15 @@ def _once(
             if overlap <= scrape_interval_seconds:
                 amounts[tick] = amounts.get(tick, 0) + (grown.amount or 0)
             counted_until = max(counted_until, grown.at_seconds)
-    return amounts
+    return {tick: amount for tick, amount in amounts.items() if tick >= 0}
 
 
 def _by_tick(copy: Sequence[Increment], grid: TickGrid) -> dict[int, list[Increment]]:
-    """What is known to have grown, by the tick of the later sample."""
+    """What is known to have grown, by the tick of the later sample; below 0 before the first."""
     found: dict[int, list[Increment]] = defaultdict(list)
     for grown in copy:
-        tick = grid.index(grown.at_seconds)
-        if tick is not None and grown.amount is not None:
+        tick = grid.place(grown.at_seconds)
+        if tick < grid.ticks and grown.amount is not None:
             found[tick].append(grown)
     return dict(found)
 

@@ -1,9 +1,10 @@
 """Read the samples of signals and count them: the same for the reconciler and for a replay."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from rocksteady.analysis.counts import Ticks
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, RolloutTests
@@ -12,9 +13,14 @@ from rocksteady.ports import MetricsReader
 from rocksteady.queries.counting import Counted, count
 from rocksteady.queries.plan import SignalPlan
 from rocksteady.queries.problems import Problem
-from rocksteady.queries.samples import TickGrid
+from rocksteady.queries.samples import Series, TickGrid
 from rocksteady.queries.signals import RevisionTarget
-from rocksteady.rollout.measuring import plans_of, side_by_side
+from rocksteady.rollout.measuring import Segment, plans_of, segments_of, side_by_side
+
+_UNREADABLE: Final = (
+    "This version of the operator no longer reads a signal that the attempt began with: abort it,"
+    " or go back to the version before."
+)
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,27 @@ class Counting:
 
 
 async def count_signal(
-    counting: Counting, plan: SignalPlan, targets: Sequence[RevisionTarget], grid: TickGrid
+    counting: Counting,
+    plan: SignalPlan,
+    targets: Sequence[RevisionTarget],
+    grid: TickGrid,
+    before: Sequence[Series] = (),
 ) -> Counted:
     """Read and count one signal; when a revision is never seen, look why.
+
+    Args:
+        counting: Where and when.
+        plan: How the signal is read.
+        targets: The revisions.
+        grid: The ticks.
+        before: `Counted.newest` of the time before them.
 
     Raises:
         MetricsError: The source refuses or does not answer.
     """
     start, end = grid.read_from_seconds, grid.end_seconds
     selectors, traps = plan.selectors(targets), plan.trap_selectors(targets)
-    series = await counting.metrics.series(counting.source, selectors, start, end)
+    series = (*before, *await counting.metrics.series(counting.source, selectors, start, end))
 
     def counted() -> Counted:
         return count(
@@ -57,42 +74,72 @@ async def count_signal(
             scrape_interval_seconds=counting.scrape_interval_seconds,
         )
 
-    first = counted()
+    # In a thread, since it is long: the operator has to answer others, and to keep its Lease.
+    first = await asyncio.to_thread(counted)
     if not first.unseen or not traps:
         return first
     series = (*series, *await counting.metrics.series(counting.source, traps, start, end))
-    return counted()
+    return await asyncio.to_thread(counted)
 
 
-async def count_attempt(
-    counting: Counting, attempt: LLMRollout, tests: RolloutTests, namespace: str, grid: TickGrid
-) -> tuple[dict[str, Ticks], tuple[Problem, ...]]:
-    """Count all signals of an attempt.
+async def count_segments(
+    counting: Counting,
+    attempt: LLMRollout,
+    tests: RolloutTests,
+    namespace: str,
+    grid: TickGrid,
+    known: Sequence[Segment] = (),
+) -> AsyncIterator[Segment]:
+    """Count all signals of an attempt, segment by segment.
 
-    Returns:
-        Counts by series, and what is wrong with what was read.
+    Args:
+        counting: Where and when.
+        attempt: Whose revisions.
+        tests: What it froze.
+        namespace: Where it runs.
+        grid: Its ticks, from its first.
+        known: Segments that were counted before, from the first on, which are not read again. The
+            last of them has what to count from.
+
+    Yields:
+        All segments of the grid, the known ones too.
 
     Raises:
         MetricsError: The source refuses or does not answer.
     """
-    spec = attempt.spec
     canary, stable = (
-        RevisionTarget(namespace, spec.deployment, one.hash) for one in (spec.canary, spec.stable)
+        RevisionTarget(namespace, attempt.spec.deployment, one.hash)
+        for one in (attempt.spec.canary, attempt.spec.stable)
     )
     plans = plans_of(tests)
     if len(plans) != len(tests.signals):
-        raise MetricsError(
-            MetricsReason.SOURCE_UNKNOWN,
-            "This version of the operator no longer reads a signal that the attempt began with:"
-            " abort it, or go back to the version before.",
+        raise MetricsError(MetricsReason.SOURCE_UNKNOWN, _UNREADABLE)
+    wanted = segments_of(grid)
+    if tuple(one.grid for one in known) != wanted[: len(known)]:
+        known = ()
+    for segment in known:
+        yield segment
+    before = known[-1].newest if known else ((),) * len(plans)
+    for part in wanted[len(known) :]:
+        # At once: reads of the same time share queries, and a slow source is waited for once.
+        counted = await asyncio.gather(
+            *(
+                count_signal(counting, plan, [canary, stable], part, newest)
+                for plan, newest in zip(plans, before, strict=True)
+            )
         )
-    # At once: reads of the same time share queries, and a slow source is waited for once.
-    all_counted = await asyncio.gather(
-        *(count_signal(counting, plan, [canary, stable], grid) for plan in plans)
-    )
+        segment = _segment(tests, part, counted, canary.revision, stable.revision)
+        before = segment.newest
+        yield segment
+
+
+def _segment(
+    tests: RolloutTests, grid: TickGrid, counted: Sequence[Counted], canary: str, stable: str
+) -> Segment:
+    """The counts of all signals side by side."""
     ticks: dict[str, Ticks] = {}
     problems: list[Problem] = []
-    for test, counted in zip(tests.signals, all_counted, strict=True):
-        problems += counted.problems
-        ticks |= side_by_side(test, counted, canary.revision, stable.revision)
-    return ticks, tuple(problems)
+    for test, one in zip(tests.signals, counted, strict=True):
+        problems += one.problems
+        ticks |= side_by_side(test, one, canary, stable)
+    return Segment(grid, ticks, tuple(one.newest for one in counted), tuple(problems))

@@ -41,6 +41,9 @@ class Gatherer(Protocol):
     async def add(self, seen: Observation) -> Observation:
         """What was seen, and what was counted."""
 
+    def forget(self, key: Key) -> None:
+        """The LLMDeployment is gone."""
+
 
 class Lane(Protocol):
     """Watches canaries from second to second; see `reconcile.fast_lane`."""
@@ -96,9 +99,11 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
     if snapshot is None:
         needs.observer.forgotten(key)
         needs.lane.forget(key)
+        needs.signals.forget(key)
         return Outcome(None, "gone")
     snapshot = replace(snapshot, observation=await _measured(key, snapshot.observation, needs))
-    plan = decide(snapshot.observation)
+    # In a thread, since the evidence of long attempts takes its time.
+    plan = await asyncio.to_thread(decide, snapshot.observation)
     await commit(snapshot, plan.course, needs.cluster, needs.observer)
     needs.lane.follow(key, plan.course)  # its first look comes before the route gives requests
     manifests = render(snapshot, plan, needs.settings)

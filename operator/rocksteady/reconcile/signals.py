@@ -1,7 +1,8 @@
 """Read the signals that a decision rests on: what an attempt is judged by, and what was counted.
 
 Reads only, and only while an attempt begins or runs. What was read of complete ticks never changes,
-so a pass that comes before the next tick is complete is given the same again.
+so a pass that comes before the next tick is complete is given the same again, and an attempt that
+lasts long is read in segments, of which those that are over are read once.
 """
 
 import asyncio
@@ -18,13 +19,14 @@ from rocksteady.api.v1alpha1.llmrollout import (
     RolloutTests,
 )
 from rocksteady.metrics_sources import MetricsSource, MetricsSources
-from rocksteady.ports import MetricsReader
+from rocksteady.ports import Key, MetricsReader
 from rocksteady.queries.objectives import objectives_of
 from rocksteady.queries.plan import NO_GATEWAY, SignalPlan, plan_signals
 from rocksteady.queries.problems import Problem, ProblemReason
 from rocksteady.queries.samples import TickGrid
 from rocksteady.queries.signals import RevisionTarget
-from rocksteady.reconcile.counting import Counting, count_attempt, count_signal
+from rocksteady.reconcile.counting import Counting, count_segments, count_signal
+from rocksteady.reconcile.kept_segments import KeptSegments
 from rocksteady.rollout.course import begins_attempt, ledger_of, settled_stable
 from rocksteady.rollout.external_scores import score_of, score_queries
 from rocksteady.rollout.finding import Finding
@@ -38,7 +40,7 @@ from rocksteady.rollout.freezing import (
 )
 from rocksteady.rollout.gates import GateQuery, gate_queries, judge_gates
 from rocksteady.rollout.judging import step_tick
-from rocksteady.rollout.measuring import grid_of
+from rocksteady.rollout.measuring import Segment, grid_of, joined
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Gate, Reading, Start
@@ -73,18 +75,22 @@ class SignalGatherer:
         self._sources = sources
         self._tick_seconds = tick_seconds
         self._blind_limit_seconds = blind_limit_seconds
-        self._read_before: dict[str, tuple[str, TickGrid, Reading]] = {}
+        self._read_before: dict[Key, tuple[str, TickGrid, Reading]] = {}
+        self._kept = KeptSegments()
 
     async def add(self, seen: Observation) -> Observation:
         """What was seen, with what an attempt that begins is judged by, or with its counts."""
-        if begins_attempt(seen):
-            return replace(seen, start=await self._start(seen))
         ledger = ledger_of(seen)
         if ledger.attempt is None or ledger.open is None:
-            self._read_before.pop(_key(seen), None)
-            return seen
+            self.forget(_key(seen))
+            return replace(seen, start=await self._start(seen)) if begins_attempt(seen) else seen
         reading = await self._reading(seen, ledger.open, ledger.attempt)
         return replace(seen, reading=reading)
+
+    def forget(self, key: Key) -> None:
+        """The attempt has ended, or the LLMDeployment is gone."""
+        self._read_before.pop(key, None)
+        self._kept.forget(key)
 
     # --- what an attempt that begins is judged by
 
@@ -164,25 +170,32 @@ class SignalGatherer:
         known = self._read_before.get(_key(seen))
         if known is not None and known[:2] == (name, grid) and known[2].blind is None:
             return known[2]
-        reading = await _in_time(self._counted(seen, attempt, tests, source, grid))
+        reading = await _in_time(self._counted(seen, name, attempt, tests, source, grid))
         self._read_before[_key(seen)] = name, grid, reading
         return reading
 
     async def _counted(
         self,
         seen: Observation,
+        name: str,
         attempt: LLMRollout,
         tests: RolloutTests,
         source: MetricsSource,
         grid: TickGrid,
     ) -> Reading:
-        counting = self._counting(seen, tests.source, source)
-        ticks, problems = await count_attempt(counting, attempt, tests, seen.namespace, grid)
+        counting, key = self._counting(seen, tests.source, source), _key(seen)
+        known, segments = self._kept.of(key, name), list[Segment]()
+        async for one in count_segments(counting, attempt, tests, seen.namespace, grid, known):
+            segments.append(one)
+            # One by one: when the time is over, the next pass goes on from here.
+            self._kept.keep(key, name, segments, seen.now)
+        # What was wrong an hour ago is in the counts; now it is not so any more.
+        problems = segments[-1].problems
         blind, invalid = _first(problems, _BLINDING), _first(problems, None)
         return Reading(
             gates=await self._gates(seen, attempt, tests, grid),
             scores=await self._scores(seen, attempt, tests),
-            ticks=ticks,
+            ticks=joined(segments),
             blind=Finding(blind.reason, blind.message) if blind else None,
             invalid=Finding(invalid.reason, invalid.message) if invalid and not blind else None,
         )
@@ -247,8 +260,8 @@ async def _in_time(counted: Awaitable[Reading]) -> Reading:
         return Reading(blind=Finding(errors.MetricsReason.TIMEOUT, said))
 
 
-def _key(seen: Observation) -> str:
-    return f"{seen.namespace}/{seen.name}"
+def _key(seen: Observation) -> Key:
+    return Key(seen.namespace, seen.name)
 
 
 def _wants_metrics(spec: LLMDeploymentSpec) -> bool:

@@ -16,6 +16,7 @@ from rocksteady.analysis.power import power_statement
 from rocksteady.analysis.split import check_split
 from rocksteady.analysis.verdict import Rules, SignalJudgement, Verdict, judge, judge_latency
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, RolloutTests, SignalTest
+from rocksteady.rollout.bakes import bake_tick, comparable
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.reading import Reading
 
@@ -80,8 +81,7 @@ def judge_signal(
             ticks_max=tests.ticks_max,
         )
         return judge(test.signal, counted, harm, rules)
-    last = bake_tick(attempt)
-    if last is not None:  # what was proven before the bake stands
+    if bake_tick(attempt) is not None:  # what was proven before the bake stands
         rules = replace(rules, counted_from_tick=0)
     series = {
         float(one.le_seconds): series_of(test.signal, one.le_seconds) for one in test.boundaries
@@ -94,22 +94,11 @@ def judge_signal(
             Boundary(float(one.le_seconds), float(one.rho0), is_slo=first, delta=float(one.delta))
             for first, one in zip(_first(len(test.boundaries)), test.boundaries, strict=True)
         ],
-        {le: ticks[name][:last] for le, name in series.items()},
+        {le: comparable(attempt, ticks[name]) for le, name in series.items()},
         {float(one.le_seconds): float(one.design_effect) for one in test.boundaries},
         tests.ticks_max,
         rules,
     )
-
-
-def bake_tick(attempt: LLMRollout) -> int | None:
-    """Index of the tick in which the bake began; None: it did not.
-
-    From then on the canary's pods carry far more than stable's, and are slower for that alone.
-    """
-    tests, status = attempt.spec.tests, attempt.status
-    if tests is None or status.first_tick_at is None or status.baking_since is None:
-        return None
-    return int((status.baking_since - status.first_tick_at).total_seconds()) // tests.tick_seconds
 
 
 def rules_of(tests: RolloutTests, requests_least: int, counted_from_tick: int) -> Rules:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from rocksteady.analysis.verdict import HOLD_EVIDENCE, Verdict
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, LLMRolloutStatus, Outcome, Phase
 from rocksteady.api.v1alpha1.policy import Approval
+from rocksteady.rollout.bakes import with_requests
 from rocksteady.rollout.capacity import goal_of, share_at, weight_at
 from rocksteady.rollout.deadline import back_to_stable, least_seconds, within_deadline
 from rocksteady.rollout.evaluation_moves import unevaluated, unevaluated_last, unfit
@@ -262,7 +263,7 @@ def _give_weight(attempt: LLMRollout, facts: Facts) -> Move | None:
             "step_since": whole(facts.now),
             "first_tick_at": first,
             "taken_away_at": None,
-            "baking_since": _baking_since(status, facts, phase),
+            **with_requests(status, facts.now, phase),
         }
     )
     if phase is Phase.BAKING:
@@ -273,13 +274,6 @@ def _give_weight(attempt: LLMRollout, facts: Facts) -> Move | None:
         return go(given, facts.now, Action.BAKE, "Baking", message)
     message = f"{attempt.spec.canary.label} gets {weight} %: step {begun} of {len(policy.steps)}."
     return go(given, facts.now, Action.ADVANCE, "StepBegun", message)
-
-
-def _baking_since(status: LLMRolloutStatus, facts: Facts, phase: Phase) -> datetime | None:
-    """When latencies were last comparable: a bake that is begun again does not move it."""
-    if phase is Phase.BAKING and status.baking_since is None:
-        return whole(facts.now)
-    return status.baking_since
 
 
 def _minimum(attempt: LLMRollout, facts: Facts) -> Move | None:

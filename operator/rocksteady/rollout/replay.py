@@ -14,10 +14,12 @@ from rocksteady.analysis.counts import Ticks
 from rocksteady.analysis.verdict import SignalJudgement, Verdict
 from rocksteady.api.v1alpha1.llmrollout import (
     Decision,
+    EarlierBake,
     LLMRollout,
     SignalRecord,
     SignalTest,
 )
+from rocksteady.rollout.bakes import ended
 from rocksteady.rollout.judging import judge_signal, rules_of_step, series_of
 from rocksteady.rollout.moves import Action
 from rocksteady.rollout.records import MESSAGE_MAX_LENGTH, broken_link, unpack_ticks
@@ -26,6 +28,8 @@ _STEP_BEGINS: Final = frozenset({Action.ADVANCE.value, Action.BAKE.value})
 _STEPS_ANEW: Final = frozenset({Action.PROBE.value, Action.SUSPEND.value})
 _BAKE_BEGUN: Final = "Baking"
 """Reason of the decision that gave the canary nearly all requests."""
+_STEP_BEGUN: Final = "StepBegun"
+"""Reason of the one that gave it those of a step."""
 _LOAD: Final = re.compile(
     r"; a pod of it carries [-+.e\d]+ times stable's load(, which may be why)?"
 )
@@ -113,7 +117,7 @@ def _replayed(
     if tests is None:
         return Replayed(decision, obstacle="the attempt froze no statistics")
     known = _is_known(made)
-    then = _as_it_was(attempt, made, known=known)
+    then = _as_it_was(attempt, made)
     differences: list[str] = []
     compared = 0
     by_name = {test.signal: test for test in tests.signals}
@@ -207,22 +211,44 @@ def _verdict_before_load(record: SignalRecord) -> str:
     return Verdict.FAILED.value if explained and is_inconclusive else record.verdict
 
 
-def _as_it_was(attempt: LLMRollout, made: Sequence[Decision], *, known: bool) -> LLMRollout:
+def _as_it_was(attempt: LLMRollout, made: Sequence[Decision]) -> LLMRollout:
     """The attempt as it stood before the last of some decisions, as far as judging looks at it."""
     since: datetime | None = None
-    baking: datetime | None = None
     for decision in made[:-1]:
         if decision.action in _STEP_BEGINS:
             since = decision.time
         elif decision.action in _STEPS_ANEW:
             since = None
-        if decision.action == Action.BAKE and decision.reason == _BAKE_BEGUN:
-            baking = decision.time
-    last = attempt.status.baking_since
-    if baking is None and not known and last is not None and last < made[-1].time:
-        baking = last
-    update = {"step_since": since, "baking_since": baking}
+    whole = made[-1].sequence == len(made)
+    baking, earlier = _bakes(made[:-1]) if whole else _bakes_by_status(attempt, made[-1].time)
+    update = {"step_since": since, "baking_since": baking, "earlier_bakes": earlier}
     return attempt.model_copy(update={"status": attempt.status.model_copy(update=update)})
+
+
+Bakes = tuple[datetime | None, tuple[EarlierBake, ...]]
+"""When the bake began, if one goes on, and those before it."""
+
+
+def _bakes(made: Sequence[Decision]) -> Bakes:
+    """By the decisions, of which none is missing."""
+    baking: datetime | None = None
+    earlier: tuple[EarlierBake, ...] = ()
+    for decision in made:
+        if decision.reason == _BAKE_BEGUN:
+            baking = baking or decision.time
+        elif decision.reason == _STEP_BEGUN and baking is not None:
+            earlier = ended(earlier, baking, decision.time)
+            baking = None
+    return baking, earlier
+
+
+def _bakes_by_status(attempt: LLMRollout, before: datetime) -> Bakes:
+    """By the state, when some decisions were dropped for want of room."""
+    status = attempt.status
+    begun = [one.since for one in status.earlier_bakes if one.until >= before]
+    begun += [] if status.baking_since is None else [status.baking_since]
+    baking = next((since for since in begun if since < before), None)
+    return baking, tuple(one for one in status.earlier_bakes if one.until < before)
 
 
 def _is_known(made: Sequence[Decision]) -> bool:

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rocksteady.queries.counting import count
 from rocksteady.queries.problems import ProblemReason
-from rocksteady.queries.samples import BASELINE_SECONDS, Series, last_complete_tick
+from rocksteady.queries.samples import BASELINE_SECONDS, Series, TickGrid, last_complete_tick
 from rocksteady.queries.signals import Signal
+from rocksteady.rollout.measuring import segments_of
 from tests.metrics import (
+    BOTH,
     CANARY,
     INTERVAL,
     STABLE,
@@ -383,6 +386,107 @@ def test_counts__add_up_to_what_the_counter_grew_by(grown: list[int]) -> None:
     values = [float(sum(grown[:index])) for index in range(len(grown) + 1)]
     ticks = counted([series(OK, values)], len(grown)).counts["r2"]
     assert sum(one.total for one in ticks if one is not None) == sum(grown)
+
+
+SEGMENT = 30
+"""Ticks, of which 20 are as long as the baseline."""
+
+
+@given(
+    grown=st.lists(st.integers(0, 9), min_size=100, max_size=100),
+    errors_from=st.integers(0, 99),
+    gap=st.tuples(st.integers(1, 98), st.integers(0, 60)),
+    restart=st.integers(0, 99),
+    pair=st.booleans(),
+    of_stable=st.sampled_from(["10.0.0.3:9100", "10.0.0.9:9100"]),
+)
+def test_counts__in_segments_are_those_of_the_whole(
+    grown: list[int],
+    errors_from: int,
+    gap: tuple[int, int],
+    restart: int,
+    *,
+    pair: bool,
+    of_stable: str,
+) -> None:
+    away = range(gap[0], gap[0] + gap[1])
+
+    def scraped(since: int, shown_from: int) -> list[float | None]:
+        return [
+            None
+            if scrape in away or scrape < shown_from
+            else float(sum(grown[max(since, restart if scrape >= restart else 0) : scrape + 1]))
+            for scrape in range(100)
+        ]
+
+    read = [
+        series(OK, scraped(0, 0)),
+        series(FAILED, scraped(errors_from, errors_from)),
+        series(traefik(STABLE, instance=of_stable), [10.0 * scrape for scrape in range(100)]),
+    ]
+    if pair:
+        read += [Series({**one.labels, "prometheus_replica": "b"}, one.samples) for one in read]
+
+    whole, parts = counted(read, 99).counts, in_segments(read, 99)
+
+    assert {revision: pairs(ticks) for revision, ticks in whole.items()} == parts
+
+
+def in_segments(read: list[Series], ticks: int) -> dict[str, list[tuple[int, int] | None]]:
+    """Counts by revision, each segment from what a query of its own gives and what came before."""
+    before: tuple[Series, ...] = ()
+    found: dict[str, list[tuple[int, int] | None]] = {"r1": [], "r2": []}
+    for grid in segments_of(TickGrid(START, INTERVAL, ticks), SEGMENT):
+        asked = [
+            Series(one.labels, samples)
+            for one in read
+            if (
+                samples := tuple(
+                    sample
+                    for sample in one.samples
+                    if grid.read_from_seconds < sample[0] <= grid.end_seconds
+                )
+            )
+        ]
+        part = count(
+            plan(),
+            BOTH,
+            (*before, *asked),
+            grid,
+            now_seconds=grid.end_seconds,
+            scrape_interval_seconds=INTERVAL,
+        )
+        before = part.newest
+        for revision, counts in part.counts.items():
+            found[revision] += pairs(counts)
+    return found
+
+
+def test_copies__of_which_one_comes_back_in_a_later_segment_count_once() -> None:
+    values = [float(10 * scrape) for scrape in range(60)]
+    replica = traefik(CANARY, prometheus_replica="a")
+    other = traefik(CANARY, prometheus_replica="b")
+    # Back with the second segment: what it grew by meanwhile is known from the other.
+    away: list[float | None] = [
+        None if 15 <= scrape < 31 else values[scrape] for scrape in range(60)
+    ]
+
+    parts = in_segments([series(replica, away), series(other, values, first=-0.9)], 58)
+
+    assert parts["r2"] == [(10, 0)] * 58
+
+
+def test_series__that_was_away_over_the_end_of_a_segment_goes_on() -> None:
+    values = [float(10 * scrape) for scrape in range(90)]
+    away: list[float | None] = [
+        None if 20 <= scrape < 70 else values[scrape] for scrape in range(90)
+    ]
+
+    of_another_target = series(traefik(STABLE, instance="10.0.0.9:9100"), values)
+    parts = in_segments([series(OK, away), of_another_target], 88)
+
+    assert sum(one[0] for one in parts["r2"] if one) == 880
+    assert parts["r2"][69 - 1 : 71] == [None, (510, 0), (10, 0)]
 
 
 def test_baseline__reaches_as_far_back_as_prometheus_looks() -> None:

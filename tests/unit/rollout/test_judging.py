@@ -7,9 +7,9 @@ import pytest
 
 from rocksteady.analysis.counts import TickCounts
 from rocksteady.analysis.verdict import Verdict
-from rocksteady.api.v1alpha1.llmrollout import BoundaryTest, LLMRollout, SignalTest
+from rocksteady.api.v1alpha1.llmrollout import BoundaryTest, EarlierBake, LLMRollout, SignalTest
+from rocksteady.rollout.bakes import bake_tick
 from rocksteady.rollout.judging import (
-    bake_tick,
     judge_reading,
     requests_of_step,
     stable_burning,
@@ -115,6 +115,19 @@ def test_latency__is_not_compared_from_the_bake_on() -> None:
     [one] = judge_reading(attempt, slow(*[GOOD] * 20, *[late] * 10), PODS)
     assert one.verdict is Verdict.PASSED
     assert one.canary_total == 20 * 50
+
+
+def test_latency__of_an_earlier_bake_is_not_compared() -> None:
+    attempt = with_latency(first_tick(stepping(since=15 * 10), 15 * 30))
+    bake = EarlierBake(since=ago(15 * 20), until=ago(15 * 10 + 1))
+    status = attempt.status.model_copy(update={"earlier_bakes": (bake,)})
+    reading = slow(*[GOOD] * 10, *[BAD] * 10, *[GOOD] * 10)
+
+    [harmed] = judge_reading(attempt, reading, PODS)
+    [judged] = judge_reading(attempt.model_copy(update={"status": status}), reading, PODS)
+
+    assert (harmed.verdict, judged.verdict) == (Verdict.FAILED, Verdict.PASSED)
+    assert (judged.canary_total, judged.blind_ticks) == (20 * GOOD.canary_total, 0)
 
 
 def test_latency__of_pods_that_carry_more_condemns_nobody() -> None:

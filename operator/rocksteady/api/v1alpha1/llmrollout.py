@@ -29,6 +29,8 @@ from rocksteady.api.v1alpha1.schema import (
 )
 from rocksteady.api.v1alpha1.status import Hash10
 
+EARLIER_BAKES_MAX: Final = 16
+"""Bakes of an attempt that are kept apart from each other."""
 DECISIONS_MAX: Final = 200
 """How many decisions one attempt keeps; its end is always among them."""
 
@@ -243,6 +245,15 @@ class Hold(ApiModel):
     """When this reason came up."""
 
 
+class EarlierBake(ApiModel):
+    """A bake that the canary was taken out of, back to the steps."""
+
+    since: datetime
+    """When the canary took nearly all requests."""
+    until: datetime
+    """When it got those of a step again."""
+
+
 class SignalRecord(ApiModel):
     """What one signal said when a decision was made."""
 
@@ -357,6 +368,12 @@ class LLMRolloutStatus(ApiModel):
     baking_since: datetime | None = None
     """When the canary took nearly all requests. From then on its pods carry far more than stable's,
     so that latencies are no longer compared."""
+    earlier_bakes: Annotated[
+        tuple[EarlierBake, ...],
+        Field(max_length=EARLIER_BAKES_MAX, json_schema_extra=crd(list_type="atomic")),
+    ] = ()
+    """Bakes that were ended by going back to the first step: nobody saw the canary for too long, or
+    it failed every request. In them latencies are not compared."""
     hold: Hold | None = None
     """Why it does not go on; absent while it does."""
     progress_since: datetime | None = None
