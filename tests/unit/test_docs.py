@@ -44,6 +44,7 @@ def test_status_page__lists_every_condition() -> None:
         conventions.RECONCILING,
         conventions.STALLED,
         conventions.METRICS_AVAILABLE,
+        conventions.EVALUATIONS_PASSED,
         conventions.TRAFFIC_SPLIT_VERIFIED,
         conventions.ROLLED_BACK,
     )
