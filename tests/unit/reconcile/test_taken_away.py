@@ -14,6 +14,7 @@ from rocksteady.ports import Manifest
 from rocksteady.reconcile.fast_lane import FastLane
 from rocksteady.reconcile.queue import WorkQueue
 from rocksteady.reconcile.workers import work
+from rocksteady.ports import Key
 from rocksteady.resources import kinds
 from rocksteady.rollout.machine import PROBE_SECONDS
 from rocksteady.rollout.moves import Action
@@ -156,6 +157,9 @@ class SlowSignals:
         self.seconds = seconds
         self.asked = 0
         self.answered = 0
+
+    def forget(self, key: Key) -> None:
+        """Nothing is kept."""
 
     async def add(self, seen: Observation) -> Observation:
         self.asked += 1
