@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from rocksteady.ports import Manifest
+from rocksteady.ports import Key, Manifest
 from rocksteady.reconcile.fast_lane import FastLane
 from rocksteady.reconcile.queue import WorkQueue
 from rocksteady.reconcile.workers import work
-from rocksteady.ports import Key
 from rocksteady.resources import kinds
 from rocksteady.rollout.machine import PROBE_SECONDS
 from rocksteady.rollout.moves import Action

@@ -266,7 +266,10 @@ async def test_urgent__a_key_that_cannot_wait_passes_while_all_workers_are_held_
     class Stuck:
         """Prometheus takes its time, but not for this one."""
 
-        async def add(self, seen: Observation) -> Observation:
+        def forget(self, key: Key) -> None:
+        """Nothing is kept."""
+
+    async def add(self, seen: Observation) -> Observation:
             await asyncio.sleep(30 if seen.name == BAD.name else 0)
             return seen
 
