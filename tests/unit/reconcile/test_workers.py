@@ -266,12 +266,12 @@ async def test_urgent__a_key_that_cannot_wait_passes_while_all_workers_are_held_
     class Stuck:
         """Prometheus takes its time, but not for this one."""
 
-        def forget(self, key: Key) -> None:
-        """Nothing is kept."""
-
-    async def add(self, seen: Observation) -> Observation:
+        async def add(self, seen: Observation) -> Observation:
             await asyncio.sleep(30 if seen.name == BAD.name else 0)
             return seen
+
+        def forget(self, key: Key) -> None:
+            """Nothing is kept."""
 
     needs = replace(needs, signals=Stuck())
     working = [
