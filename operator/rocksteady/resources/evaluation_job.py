@@ -109,6 +109,7 @@ def _runner(owner: Owner, content: Content, question: Question, images: Images) 
     container: Json = {
         "name": conventions.RUNNER_CONTAINER,
         "image": _image(spec, images),
+        "imagePullPolicy": "IfNotPresent",
         "env": _environment(owner, content, question),
         "resources": resources or DEFAULT_RESOURCES,
         "securityContext": container_security_context(
@@ -142,6 +143,7 @@ def _environment(owner: Owner, content: Content, question: Question) -> list[Jso
         "SEED": str(spec.sampling.seed),
         "FIRST_ITEM": str(question.first_item),
         "DEADLINE_SECONDS": str(spec.limits.deadline_seconds),
+        "HOME": "/tmp",  # noqa: S108 - an emptyDir of this pod
     }
     if question.items is not None:
         told["LIMIT"] = str(question.items)

@@ -4,7 +4,7 @@ from typing import Final
 
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.llmrollout import RolloutPolicy
-from rocksteady.api.v1alpha1.policy import Capacity, Rollout
+from rocksteady.api.v1alpha1.policy import Capacity, EvaluationStage, Rollout
 
 DEFAULT_STEPS: Final = (5, 10, 25, 50)
 """Percent. Source: simulations of detection against requests harmed; 50 % and more harms more than
@@ -17,10 +17,11 @@ ALL: Final = 100
 def is_judged(spec: LLMDeploymentSpec) -> bool:
     """True when a changed revision becomes a canary.
 
-    Without `slos` and `rollout` there is nothing to judge it by, and time alone proves nothing:
-    then it takes over as soon as it is ready.
+    Without `slos`, `rollout` and evaluations that gate there is nothing to judge it by, and time
+    alone proves nothing: then it takes over as soon as it is ready.
     """
-    return spec.slos is not None or spec.rollout is not None
+    gated = any(one.stage is not EvaluationStage.SCHEDULED for one in spec.evaluations)
+    return spec.slos is not None or spec.rollout is not None or gated
 
 
 def policy_of(spec: LLMDeploymentSpec) -> RolloutPolicy:
