@@ -45,23 +45,23 @@ def _content(snapshot: Snapshot, short: str) -> Iterator[Manifest]:
     suite = next((one for one in suites if isinstance(one, Suite) and one.content == short), None)
     live = snapshot.live.find(kinds.CONFIG_MAP, content_name(owner, short))
     kept = snapshot.contents.get(short)
-    if kept is not None and live is not None:
-        yield _as_it_is(live)
-    elif suite is not None:
+    if suite is not None:  # its limits may be others by now
         files = tuple(sorted(suite.task_files))
         has_items = suite.items is not None
         kept = Content(suite.name, suite.content_hash, suite.spec, has_items, files)
         yield build_content(owner, kept, suite.items, suite.task_files)
+    elif kept is not None and live is not None:
+        yield _as_it_is(live)
     if kept is not None:
         yield build_content_policy(owner, kept)
 
 
 def _as_it_is(live: Manifest) -> Manifest:
-    """An object that is never changed, as what is to be held."""
+    """An object that is left as it is, as what is to be held."""
     metadata = live["metadata"]
     names = ("name", "namespace", "labels", "annotations", "ownerReferences")
     kept = {name: metadata[name] for name in names if name in metadata}
-    parts = ("immutable", "data", "binaryData", "spec")
+    parts = ("data", "binaryData", "spec")
     body = {part: live[part] for part in parts if part in live}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": kept, **body}
 

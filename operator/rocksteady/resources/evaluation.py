@@ -86,7 +86,9 @@ def build_content(
     items: Sequence[Item] | None,
     task_files: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The immutable ConfigMap that keeps a content: another one has another name.
+    """The ConfigMap that keeps a content: another one has another name.
+
+    What is no part of the content, such as limits, is in it too and may change.
 
     Args:
         owner: The LLMDeployment.
@@ -98,7 +100,6 @@ def build_content(
     if written.get("items", {}).get("inline"):
         written["items"] = {}
     body: dict[str, Any] = {
-        "immutable": True,
         "data": {
             NAME_KEY: content.suite,
             HASH_KEY: content.content_hash,

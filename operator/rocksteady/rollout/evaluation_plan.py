@@ -165,7 +165,13 @@ def _points(share: float | None) -> str | None:
 
 
 def needs_suites(seen: Observation) -> bool:
-    """True when suites must be read: nothing is frozen of them, or what is was lost."""
+    """True when suites must be read.
+
+    Nothing is frozen of them; or what is was lost; or a run is in trouble, for which somebody may
+    have given it more time or memory.
+    """
+    if any(run.trouble is not None for run in seen.runs.values()):
+        return True
     attempts = [one for one in seen.attempts.values() if one.status.phase is not Phase.FINISHED]
     if not attempts:
         return True

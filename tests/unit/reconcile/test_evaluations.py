@@ -169,6 +169,25 @@ async def test_run_that_fails__holds_is_told_and_is_tried_again() -> None:
     assert simulation.outcomes == ["Promoted"], "an infrastructure failure is no score"
 
 
+async def test_run_that_fails__is_tried_again_with_the_limits_that_the_suite_has_by_then() -> None:
+    def answer(image: str, first: int, count: int) -> Any:
+        [job] = simulation.cluster.of_kind(kinds.JOB).values()
+        limits = job["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+        if image == "llama:b" and limits["memory"] != "2Gi":
+            return failed()
+        return told("1" * count, first)
+
+    simulation = EvaluatedSimulation(answer)
+    simulation.cluster.put(suite())
+    simulation.create(evaluated())
+    await simulation.until(lambda: simulation.stable is not None)
+    simulation.change(evaluated("llama:b"))
+    await simulation.until(lambda: simulation.open and simulation.hold == "RunFailed")
+    simulation.cluster.put(suite(limits={"resources": {"limits": {"memory": "2Gi"}}}))
+    await simulation.finished(3600)
+    assert simulation.outcomes == ["Promoted"]
+
+
 async def test_suite_that_is_missing__refuses_the_attempt_and_names_it() -> None:
     simulation = await serving(scores())
     simulation.cluster.remove(kinds.EVALUATION_SUITE, NAMESPACE, GOLDEN)
