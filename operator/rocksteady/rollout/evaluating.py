@@ -100,19 +100,23 @@ def evaluate(
             and safety are judged.
         runs: What is known of runs.
     """
-    condemning = sum(test.may_roll_back for test in tests)
-    rules = [
-        EvaluationRules(margin=float(test.margin_points) / 100, suites=max(1, condemning))
-        for test in tests
-    ]
     return tuple(
-        _evaluate(test, canary, stable, runs, rule) for test, rule in zip(tests, rules, strict=True)
+        evaluate_one(test, canary, stable, runs, rules)
+        for test, rules in zip(tests, rules_of(tests), strict=True)
     )
 
 
-def _evaluate(
+def rules_of(tests: Sequence[EvaluationTest]) -> tuple[EvaluationRules, ...]:
+    """Margin and errors of each of the evaluations that judge together."""
+    condemning = max(1, sum(test.may_roll_back for test in tests))
+    margins = (float(test.margin_points) / 100 for test in tests)
+    return tuple(EvaluationRules(margin=margin, suites=condemning) for margin in margins)
+
+
+def evaluate_one(
     test: EvaluationTest, canary: str, stable: str | None, runs: Runs, rules: EvaluationRules
 ) -> Evaluated:
+    """Judge one evaluation as far as there are results; see `evaluate`."""
     compared = [canary] if stable is None or test.kind is SuiteKind.SAFETY else [canary, stable]
     asked = {revision: Asked() for revision in compared}
     found = Evaluated(test, None, "")
@@ -133,6 +137,21 @@ def _evaluate(
         if found.verdict in {Verdict.PASSED, Verdict.FAILED}:
             return found
     return found
+
+
+def asked_of(revision: str, content: str, runs: Runs) -> Asked:
+    """What a revision was asked of a content so far, whatever the looks were.
+
+    Raises:
+        ValueError: A run ended with an Error, or its items do not follow those of the run before.
+    """
+    asked, part = Asked(), 1
+    while (seen := runs.get(Run(revision, content, part))) is not None and seen.result is not None:
+        count, first = len(asked.results), seen.result.first_item
+        if first != count:
+            raise ValueError(f"run {part} begins with item {first}, and {count} were asked before")
+        asked, part = _with(asked, seen, Part(first, None)), part + 1
+    return asked
 
 
 def _told(runs: Runs, run: Run) -> bool:
