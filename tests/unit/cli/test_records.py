@@ -10,6 +10,7 @@ from rocksteady.api.v1alpha1.llmrollout import CountedTicks, LLMRollout
 from rocksteady.queries.samples import Series
 from rocksteady.queries.signals import RevisionTarget
 from tests.builders import NAME, NAMESPACE, NOW, A, B, llm_deployment
+from tests.fakes.evaluated_story import worse
 from tests.fakes.persons_world import PersonsWorld, RecordedSeries
 from tests.fakes.recording import FakeClock
 from tests.fakes.rollout_story import RolloutStory, failing, healthy, rollout_manifest
@@ -165,6 +166,29 @@ def test_replay__is_data_for_programs() -> None:
     said = json.loads(result.output)
     assert (said["rollout"], said["equal"], said["compared"]) == ("chat-1", True, 2)
     assert said["brokenAt"] is None
+
+
+def test_replay__says_of_evaluations_too_that_they_are_equal() -> None:
+    result = PersonsWorld.of(worse().run()).run("replay", NAME)
+
+    assert result.exit_code == 0, result.output
+    matches("replay-evaluated", result.output)
+
+
+def test_replay__of_a_changed_evaluation_is_not_equal() -> None:
+    attempt = worse().run().attempt
+    [record] = attempt.status.evaluations
+    changed = (record.model_copy(update={"verdict": "Passed"}),)
+    world = world_of(with_status(attempt, evaluations=changed))
+
+    text, data = world.run("replay", NAME), world.run("replay", NAME, "-o", "json")
+
+    assert (text.exit_code, data.exit_code) == (1, 1)
+    assert "evaluation golden (BeforeTraffic): Passed, NOT EQUAL" in text.output
+    assert "golden: verdict is recorded as Passed, computed as Failed" in text.output
+    said = json.loads(data.output)
+    assert said["equal"] is False
+    assert [one["suite"] for one in said["evaluations"]] == ["golden"]
 
 
 # --- replay from Prometheus
