@@ -10,7 +10,7 @@ from rocksteady.api.v1alpha1.llmrollout import CountedTicks, LLMRollout
 from rocksteady.queries.samples import Series
 from rocksteady.queries.signals import RevisionTarget
 from tests.builders import NAME, NAMESPACE, NOW, A, B, llm_deployment
-from tests.fakes.evaluated_story import worse
+from tests.fakes.evaluated_story import EvaluatedStory, suite_of, worse
 from tests.fakes.persons_world import PersonsWorld, RecordedSeries
 from tests.fakes.recording import FakeClock
 from tests.fakes.rollout_story import RolloutStory, failing, healthy, rollout_manifest
@@ -46,6 +46,12 @@ def test_history__lists_the_newest_attempt_first() -> None:
 
     assert result.exit_code == 0
     matches("history", result.output)
+
+
+def test_history__names_an_evaluation_as_the_reason() -> None:
+    text = PersonsWorld.of(worse().run()).run("history", NAME).output
+
+    assert re.search(r"RolledBack +EvaluationFailed ", text)
 
 
 def test_history__is_data_for_programs() -> None:
@@ -87,6 +93,27 @@ def test_explain__tells_a_rollback() -> None:
 
 def test_explain__tells_what_a_pass_is_worth() -> None:
     matches("explain-promoted", PersonsWorld.of(twice()).run("explain", NAME).output)
+
+
+def test_explain__tells_what_suites_judged_by_and_said() -> None:
+    matches("explain-evaluated", PersonsWorld.of(worse().run()).run("explain", NAME).output)
+
+
+def test_explain__tells_what_is_frozen_of_every_suite() -> None:
+    story = EvaluatedStory(
+        suites=(
+            suite_of(900, "large", minScorePercent="60", maxLatencyIncreasePercent=20),
+            suite_of(30, "attacks", kind="Safety", marginPoints=None),
+        )
+    )
+    text = PersonsWorld.of(story.run(90)).run("explain", NAME, width=200).output
+
+    assert (
+        "BeforeTraffic: margin 10 points, floor 60 %, judged after 300, 600 and 900 items,"
+        " up to 20 % more seconds for an answer, a failure rolls back\n"
+    ) in text
+    assert "BeforeTraffic: no attack may succeed, 30 items, a failure rolls back\n" in text
+    assert "large, BeforeTraffic: Running\n" in text
 
 
 def test_explain__takes_an_older_attempt() -> None:
