@@ -14,6 +14,7 @@ from rocksteady.queries.samples import Sample, Series
 from rocksteady.queries.selectors import Selector
 from rocksteady.resources.kinds import Kind
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_scores import EvaluationScore
 
 Manifest = dict[str, Any]
 
@@ -189,6 +190,9 @@ class ReconcileObserver(Protocol):
 
     def decided(self, key: Key, course: Course, now: datetime) -> None:
         """What became of the attempt that runs, and what its signals say."""
+
+    def evaluated(self, key: Key, scores: Sequence[EvaluationScore]) -> None:
+        """What its evaluations say now, instead of what they said before."""
 
     def forgotten(self, key: Key) -> None:
         """The object is gone: its series go too."""

@@ -122,22 +122,25 @@ def evaluate(
         runs: What is known of runs.
         scores: Scores that were found elsewhere; None: none was read.
     """
-    condemning = sum(test.may_roll_back for test in tests)
-    rules = [
-        EvaluationRules(margin=float(test.margin_points) / 100, suites=max(1, condemning))
-        for test in tests
-    ]
     return tuple(
-        _evaluate(test, canary, stable, runs, rule)
+        evaluate_one(test, canary, stable, runs, rules)
         if test.external is None
-        else _by_score(test, canary, stable, scores, rule)
-        for test, rule in zip(tests, rules, strict=True)
+        else _by_score(test, canary, stable, scores, rules)
+        for test, rules in zip(tests, rules_of(tests), strict=True)
     )
 
 
-def _evaluate(
+def rules_of(tests: Sequence[EvaluationTest]) -> tuple[EvaluationRules, ...]:
+    """Margin and errors of each of the evaluations that judge together."""
+    condemning = max(1, sum(test.may_roll_back for test in tests))
+    margins = (float(test.margin_points) / 100 for test in tests)
+    return tuple(EvaluationRules(margin=margin, suites=condemning) for margin in margins)
+
+
+def evaluate_one(
     test: EvaluationTest, canary: str, stable: str | None, runs: Runs, rules: EvaluationRules
 ) -> Evaluated:
+    """Judge one evaluation as far as there are results; see `evaluate`."""
     compared = [canary] if stable is None or test.kind is SuiteKind.SAFETY else [canary, stable]
     asked = {revision: Asked() for revision in compared}
     found = Evaluated(test, None, "")
@@ -187,6 +190,21 @@ def _by_score(
         verdict = Verdict.INCONCLUSIVE
         message = f"{message}; but it is under the floor of {test.min_score_percent} %"
     return Evaluated(test, verdict, message, score=judged)
+
+
+def asked_of(revision: str, content: str, runs: Runs) -> Asked:
+    """What a revision was asked of a content so far, whatever the looks were.
+
+    Raises:
+        ValueError: A run ended with an Error, or its items do not follow those of the run before.
+    """
+    asked, part = Asked(), 1
+    while (seen := runs.get(Run(revision, content, part))) is not None and seen.result is not None:
+        count, first = len(asked.results), seen.result.first_item
+        if first != count:
+            raise ValueError(f"run {part} begins with item {first}, and {count} were asked before")
+        asked, part = _with(asked, seen, Part(first, None)), part + 1
+    return asked
 
 
 def _told(runs: Runs, run: Run) -> bool:

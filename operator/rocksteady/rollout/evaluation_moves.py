@@ -1,6 +1,7 @@
 """The rules of an attempt that rest on evaluations; `rollout.machine` says when they are asked."""
 
 from collections.abc import Collection
+from typing import Final
 
 from rocksteady.api.v1alpha1.evaluationsuite import SuiteKind
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Outcome, Phase
@@ -10,13 +11,17 @@ from rocksteady.rollout.evaluation_plan import obstacle_of
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.moves import EVALUATING, Move, finish, hold, quarantine
 
+QUALITY_FAILED: Final = "EvaluationFailed"
+SAFETY_FAILED: Final = "SafetyFailed"
+"""Reasons of a rollback for an evaluation."""
+
 
 def unfit(attempt: LLMRollout, facts: Facts) -> Move | None:
     """An evaluation that may condemn says that the canary is worse, or unsafe."""
     failed = next((one for one in facts.evaluations if one.condemns), None)
     if failed is None:
         return None
-    reason = "SafetyFailed" if failed.test.kind is SuiteKind.SAFETY else "EvaluationFailed"
+    reason = SAFETY_FAILED if failed.test.kind is SuiteKind.SAFETY else QUALITY_FAILED
     message = f"{back_to_stable(attempt, facts)}: {failed.message}."
     return quarantine(finish(attempt.status, facts.now, Outcome.ROLLED_BACK, reason, message))
 

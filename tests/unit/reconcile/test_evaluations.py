@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rocksteady.resources import kinds
-from tests.builders import NAMESPACE
+from tests.builders import KEY, NAMESPACE
 from tests.fakes.evaluations import (
     GOLDEN,
     Answer,
@@ -53,6 +53,21 @@ async def test_first_revision__serves_once_its_suite_has_passed() -> None:
     assert simulation.asked == ["llama:a 0+40"]
     assert simulation.jobs() == [], "the result is kept, the Job is not"
     assert len(simulation.kept_results()) == 1
+
+
+async def test_scores__are_told_as_long_as_their_attempt_is_the_newest() -> None:
+    simulation = await serving(scores(b=1), items=133)
+    [first] = simulation.observer.scores[KEY]
+    assert (first.verdict, first.score, first.baseline) == ("Passed", 1.0, "")
+
+    simulation.change(evaluated("llama:b"))
+    attempt = await simulation.finished()
+    assert simulation.jobs() == []
+    await simulation.run(60)
+    [of_attempt] = simulation.observer.scores[KEY]
+    assert of_attempt.revision == attempt.spec.canary.hash
+    assert of_attempt.baseline == attempt.spec.stable.hash
+    assert of_attempt.difference == pytest.approx(-1 / 133, abs=1e-6)
 
 
 async def test_first_revision__under_its_floor_serves_nobody_and_says_so() -> None:
