@@ -26,6 +26,9 @@ NAME_PATTERN: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 NAME_MAX_LENGTH: Final = 40
 """A Service name has at most 63 characters; `-<hash10>` and suffixes need room."""
 
+ALL_PERCENT: Final = 100
+"""The share that all requests are: weights of a route and of an attempt add up to it."""
+
 # Labels on everything owned.
 LABEL_NAME: Final = "app.kubernetes.io/name"
 LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
