@@ -34,6 +34,9 @@ SUITE_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SUITE_NAME_MAX_LENGTH: Final = 63
 """The name of a suite becomes the value of a label."""
 
+ALL_PERCENT: Final = 100
+"""The share that all requests are: weights of a route and of an attempt add up to it."""
+
 # Labels on everything owned.
 LABEL_NAME: Final = "app.kubernetes.io/name"
 LABEL_INSTANCE: Final = "app.kubernetes.io/instance"

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
+from rocksteady.conventions import ALL_PERCENT
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.evaluation_render import render_evaluations
 from rocksteady.reconcile.snapshot import Snapshot
@@ -139,7 +140,7 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
         ),
         workload.build_disruption_budget(owner),
     ]
-    weights = plan.split or {plan.front: 0 if plan.closed else network.FULL_WEIGHT}
+    weights = plan.split or {plan.front: 0 if plan.closed else ALL_PERCENT}
     gateway = deployment.spec.routing.gateway if deployment else None
     if gateway is None and not plan.prune:
         manifests.extend(_route_as_it_stands(snapshot, weights))

@@ -27,7 +27,7 @@ from rocksteady.queries.samples import TickGrid
 from rocksteady.queries.signals import RevisionTarget
 from rocksteady.reconcile.counting import Counting, count_segments, count_signal
 from rocksteady.reconcile.kept_segments import KeptSegments
-from rocksteady.rollout.course import begins_attempt, ledger_of, settled_stable
+from rocksteady.rollout.course import ledger_of, reads_history, settled_stable
 from rocksteady.rollout.external_scores import score_of, score_queries
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.freezing import (
@@ -83,7 +83,7 @@ class SignalGatherer:
         ledger = ledger_of(seen)
         if ledger.attempt is None or ledger.open is None:
             self.forget(_key(seen))
-            return replace(seen, start=await self._start(seen)) if begins_attempt(seen) else seen
+            return replace(seen, start=await self._start(seen)) if reads_history(seen) else seen
         reading = await self._reading(seen, ledger.open, ledger.attempt)
         return replace(seen, reading=reading)
 

@@ -10,7 +10,6 @@ from rocksteady.resources import kinds
 from rocksteady.resources.labels import server_selector
 from rocksteady.resources.owned import Owner, owned_manifest
 
-FULL_WEIGHT: Final = 100
 DNS_PORT: Final = 53
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 

@@ -179,6 +179,11 @@ def begins_attempt(seen: Observation) -> bool:
     )
 
 
+def reads_history(seen: Observation) -> bool:
+    """True when an attempt begins as soon as stable's past is known, which is slow to read."""
+    return begins_attempt(seen) and _too_few(seen) is None
+
+
 def takes_away(seen: Observation) -> bool:
     """True when the fast lane's word takes the canary's requests away now."""
     attempt = ledger_of(seen).attempt
@@ -293,19 +298,15 @@ def _begin(seen: Observation, base: Course) -> Course:
     """Begin an attempt, unless something is against it that a person must see to."""
     start, deployment = seen.start, seen.deployment
     stable, target = settled_stable(seen), seen.target
+    few = _too_few(seen)
+    if few is not None:
+        return replace(base, refusal=few)
     if start is None or deployment is None or stable is None or target is None:
         return base
     evaluations = freeze_tests(deployment.spec, seen.suites)
     if isinstance(evaluations, Finding):
         return replace(base, refusal=evaluations)
     policy = policy_of(deployment.spec)
-    if policy.capacity is Capacity.RESOURCE_AWARE and _wanted(seen) < RESOURCE_AWARE_MIN:
-        finding = Finding(
-            "InsufficientCapacity",
-            f"rollout.capacity ResourceAware needs at least {RESOURCE_AWARE_MIN} replicas, so that"
-            " one serves while the other is replaced. Raise replicas, or use Availability.",
-        )
-        return replace(base, refusal=finding)
     against = start.unmeasurable or start.unread
     if against is not None:
         return replace(base, refusal=against)
@@ -325,6 +326,18 @@ def _begin(seen: Observation, base: Course) -> Course:
     contents = wanted_contents(evaluations, seen.suites)
     begun = replace(base, begins=True, attempts=number, contents=contents)
     return _started(seen, begun, f"{seen.name}-{number}", spec)
+
+
+def _too_few(seen: Observation) -> Finding | None:
+    """Why there are too few replicas for an attempt to begin; None: there are enough."""
+    capacity = policy_of(seen.deployment.spec).capacity if seen.deployment else None
+    if capacity is not Capacity.RESOURCE_AWARE or _wanted(seen) >= RESOURCE_AWARE_MIN:
+        return None
+    return Finding(
+        "InsufficientCapacity",
+        f"rollout.capacity ResourceAware needs at least {RESOURCE_AWARE_MIN} replicas, so that"
+        " one serves while the other is replaced. Raise replicas, or use Availability.",
+    )
 
 
 def _started(seen: Observation, base: Course, name: str, spec: LLMRolloutSpec) -> Course:
@@ -361,7 +374,7 @@ def _facts(
         requests=requests,
         paused=paused,
         measured=spec.tests is not None and bool(spec.tests.signals),
-        blind=_blind(attempt, reading, judgements),
+        blind=why_blind(attempt, reading, judgements),
         invalid=reading.invalid or (split_trouble(attempt, reading) if seen.has_gateway else None),
         judgements=judgements,
         gates=reading.gates,
@@ -371,10 +384,10 @@ def _facts(
     )
 
 
-def _blind(
+def why_blind(
     attempt: LLMRollout, reading: Reading, judgements: tuple[SignalJudgement, ...]
 ) -> Finding | None:
-    """Why the signals cannot be read.
+    """Why the signals cannot be read; None: they can.
 
     That a canary without requests is not counted is no reason, at first: it would never get any
     again.

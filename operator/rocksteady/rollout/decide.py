@@ -17,7 +17,7 @@ from rocksteady.rollout.course import Course, has_gateway, plot, settled_stable
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Plan, Roles
-from rocksteady.rollout.policy import ALL, is_judged
+from rocksteady.rollout.policy import is_judged
 from rocksteady.rollout.revisions import HISTORY_LIMIT
 
 RECHECK_SECONDS: Final = 10.0
@@ -203,7 +203,7 @@ def _split(seen: Observation, course: Course) -> dict[str, int]:
         return {}
     spec, status = course.attempt.spec, course.attempt.status
     weights = {
-        spec.stable.hash: ALL - status.weight_percent,
+        spec.stable.hash: conventions.ALL_PERCENT - status.weight_percent,
         spec.canary.hash: status.weight_percent,
     }
     reached = {
@@ -212,9 +212,9 @@ def _split(seen: Observation, course: Course) -> dict[str, int]:
         if seen.addresses.get(revision, 0) > 0
     }
     if not any(reached.values()) or not reached:
-        return {spec.stable.hash: ALL}
+        return {spec.stable.hash: conventions.ALL_PERCENT}
     if len(reached) == 1:
-        return dict.fromkeys(reached, ALL)
+        return dict.fromkeys(reached, conventions.ALL_PERCENT)
     return reached
 
 

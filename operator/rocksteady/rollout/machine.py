@@ -16,6 +16,7 @@ from typing import Any, Final
 from rocksteady.analysis.verdict import HOLD_EVIDENCE, Verdict
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, LLMRolloutStatus, Outcome, Phase
 from rocksteady.api.v1alpha1.policy import Approval
+from rocksteady.conventions import ALL_PERCENT
 from rocksteady.rollout.bakes import with_requests
 from rocksteady.rollout.capacity import goal_of, share_at, weight_at
 from rocksteady.rollout.deadline import back_to_stable, least_seconds, within_deadline
@@ -36,7 +37,6 @@ from rocksteady.rollout.moves import (
     wait,
     whole,
 )
-from rocksteady.rollout.policy import ALL
 from rocksteady.rollout.requests import Request, Verb
 
 CONDEMNING: Final = frozenset({"CrashLooping", "OutOfMemory", "NeverReady"})
@@ -138,7 +138,7 @@ def _promote_at_once(attempt: LLMRollout, facts: Facts) -> Move | None:
         return None
     status = attempt.status
     if status.phase is Phase.BAKING:
-        if not _has_capacity(attempt, facts, ALL):
+        if not _has_capacity(attempt, facts, ALL_PERCENT):
             return None
         message = f"{request.actor} ended the bake of {attempt.spec.canary.label}."
         move = finish(status, facts.now, Outcome.PROMOTED, "PromoteRequested", message)
