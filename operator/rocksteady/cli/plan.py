@@ -17,10 +17,10 @@ from rocksteady.metrics_sources import GATEWAY_TYPES
 from rocksteady.queries.profiles.base import SourceKind
 from rocksteady.queries.signals import Signal
 from rocksteady.resources.validation import validate_manifest
-from rocksteady.rollout.course import RESOURCE_AWARE_MIN
 from rocksteady.rollout.forecast import Forecast, detections, forecast
 from rocksteady.rollout.freezing import planned_seconds
 from rocksteady.rollout.policy import is_judged
+from rocksteady.rollout.standing import RESOURCE_AWARE_MIN
 
 ASSUMED_GATEWAY: Final = "Traefik"
 

@@ -27,7 +27,6 @@ from rocksteady.queries.samples import TickGrid
 from rocksteady.queries.signals import RevisionTarget
 from rocksteady.reconcile.counting import Counting, count_segments, count_signal
 from rocksteady.reconcile.kept_segments import KeptSegments
-from rocksteady.rollout.course import ledger_of, reads_history, settled_stable
 from rocksteady.rollout.external_scores import score_of, score_queries
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.freezing import (
@@ -44,6 +43,7 @@ from rocksteady.rollout.measuring import Segment, grid_of, joined
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Gate, Reading, Start
+from rocksteady.rollout.standing import ledger_of, reads_history, settled_stable
 
 READING_SECONDS: Final = 30.0
 """How long all signals of an attempt may take to be read, of a pass that may take 60 s."""

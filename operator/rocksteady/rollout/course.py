@@ -16,7 +16,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
     Phase,
     RevisionReference,
 )
-from rocksteady.api.v1alpha1.policy import Capacity, EvaluationStage
+from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
 from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
 from rocksteady.rollout.evaluation_plan import (
@@ -39,26 +39,30 @@ from rocksteady.rollout.judging import (
     unmeasured,
 )
 from rocksteady.rollout.ledger import (
-    Ledger,
     forgiven_by,
-    handled_by,
     lifted,
-    read_ledger,
     refusal,
 )
 from rocksteady.rollout.machine import UNMEASURED_RULES, advance
 from rocksteady.rollout.moves import Action, Move, whole
 from rocksteady.rollout.observation import Observation, RevisionRecord
-from rocksteady.rollout.policy import is_judged, policy_of
+from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Reading, Trip
 from rocksteady.rollout.records import recorded
 from rocksteady.rollout.requests import read_requests
+from rocksteady.rollout.standing import (
+    begins_attempt,
+    handled_requests,
+    has_gateway,
+    ledger_of,
+    replicas_wanted,
+    settled_stable,
+    too_few,
+)
 from rocksteady.rollout.suites import freeze_tests, scheduled_tests
 
 SUSPENSIONS_MAX: Final = 2
 """After so many times a canary that nobody can see gets no requests any more."""
-RESOURCE_AWARE_MIN: Final = 2
-"""Replicas that `capacity: ResourceAware` needs: one keeps serving while the other is replaced."""
 
 
 @dataclass(frozen=True)
@@ -112,76 +116,6 @@ class Course:
         """Hash of the revision that takes over now; None: none does."""
         ended = self.attempt is not None and self.attempt.status.outcome is Outcome.PROMOTED
         return self.attempt.spec.canary.hash if self.attempt is not None and ended else None
-
-
-def handled_requests(seen: Observation) -> frozenset[str]:
-    """Requests that were acted on, by all that is known."""
-    return frozenset({*seen.reported.handled_requests, *handled_by(seen.attempts)})
-
-
-def ledger_of(seen: Observation) -> Ledger:
-    """The attempts so far."""
-    reported = seen.reported
-    counted = max(reported.attempts, seen.attempts_before)
-    return read_ledger(seen.attempts, reported.refused, counted, seen.now)
-
-
-def settled_stable(seen: Observation) -> str | None:
-    """The revision that serves, also when a promotion is on record that the status lacks.
-
-    The record is written first, so whoever is killed between the two finds it there.
-    """
-    ledger = ledger_of(seen)
-    last = ledger.last
-    if ledger.attempt is not None and ledger.attempt.spec.stable.hash in seen.revisions:
-        # The pointer moves when an attempt ends, so the record holds also when the status is lost.
-        return ledger.attempt.spec.stable.hash
-    if seen.stable is None and last is not None:
-        return _recorded_stable(seen, last[1])
-    if last is None or last[1].status.outcome is not Outcome.PROMOTED:
-        return seen.stable
-    rollout = seen.reported.rollout
-    spec = last[1].spec
-    # Of a later attempt that is reported somebody may have deleted the record.
-    later = seen.reported.attempts > spec.attempt
-    told = later or (rollout is not None and rollout.name == last[0] and rollout.outcome)
-    return seen.stable if told or seen.stable != spec.stable.hash else spec.canary.hash
-
-
-def _recorded_stable(seen: Observation, last: LLMRollout) -> str | None:
-    """The revision that serves, when the status is lost and none is ready: as an attempt left it.
-
-    None when that one runs no more: another has taken over without an attempt since.
-    """
-    promoted = last.status.outcome is Outcome.PROMOTED
-    revision = last.spec.canary.hash if promoted else last.spec.stable.hash
-    return revision if revision in seen.workloads else None
-
-
-def has_gateway(seen: Observation, attempt: LLMRollout) -> bool:
-    """True when a gateway splits the requests; while the spec cannot be read, if one did before."""
-    if seen.deployment is None:
-        return attempt.spec.policy.holdback_percent > 0
-    return seen.has_gateway
-
-
-def begins_attempt(seen: Observation) -> bool:
-    """True when the revision of the spec is to be tried now, as a canary."""
-    ledger = ledger_of(seen)
-    stable = settled_stable(seen)
-    return (
-        seen.target is not None
-        and seen.deployment is not None
-        and stable not in {None, seen.target}
-        and ledger.attempt is None
-        and is_judged(seen.deployment.spec)
-        and refusal(ledger, seen.target) is None
-    )
-
-
-def reads_history(seen: Observation) -> bool:
-    """True when an attempt begins as soon as stable's past is known, which is slow to read."""
-    return begins_attempt(seen) and _too_few(seen) is None
 
 
 def takes_away(seen: Observation) -> bool:
@@ -298,7 +232,7 @@ def _begin(seen: Observation, base: Course) -> Course:
     """Begin an attempt, unless something is against it that a person must see to."""
     start, deployment = seen.start, seen.deployment
     stable, target = settled_stable(seen), seen.target
-    few = _too_few(seen)
+    few = too_few(seen)
     if few is not None:
         return replace(base, refusal=few)
     if start is None or deployment is None or stable is None or target is None:
@@ -328,18 +262,6 @@ def _begin(seen: Observation, base: Course) -> Course:
     return _started(seen, begun, f"{seen.name}-{number}", spec)
 
 
-def _too_few(seen: Observation) -> Finding | None:
-    """Why there are too few replicas for an attempt to begin; None: there are enough."""
-    capacity = policy_of(seen.deployment.spec).capacity if seen.deployment else None
-    if capacity is not Capacity.RESOURCE_AWARE or _wanted(seen) >= RESOURCE_AWARE_MIN:
-        return None
-    return Finding(
-        "InsufficientCapacity",
-        f"rollout.capacity ResourceAware needs at least {RESOURCE_AWARE_MIN} replicas, so that"
-        " one serves while the other is replaced. Raise replicas, or use Availability.",
-    )
-
-
 def _started(seen: Observation, base: Course, name: str, spec: LLMRolloutSpec) -> Course:
     """The first decision of an attempt, also when whoever created it did not come to write it."""
     since = whole(seen.now)
@@ -366,7 +288,7 @@ def _facts(
     return Facts(
         now=seen.now,
         target=seen.target,
-        replicas=_wanted(seen),
+        replicas=replicas_wanted(seen),
         gateway=gateway,
         canary=seen.workloads.get(spec.canary.hash),
         stable=seen.workloads.get(spec.stable.hash),
@@ -406,14 +328,6 @@ def _fresh_trip(seen: Observation, attempt: LLMRollout) -> Trip | None:
     trip, since = seen.trip, attempt.status.step_since
     about = trip is not None and trip.revision == attempt.spec.canary.hash
     return trip if trip is not None and about and since is not None and trip.at > since else None
-
-
-def _wanted(seen: Observation) -> int:
-    """Replicas of the spec; while it cannot be read, those that stable has."""
-    if seen.wanted_replicas is not None:
-        return seen.wanted_replicas
-    workload = seen.workloads.get(settled_stable(seen) or "")
-    return workload.wanted if workload else 1
 
 
 def _lifted_by(seen: Observation, target: str) -> str:

@@ -13,12 +13,13 @@ from rocksteady.api.v1alpha1.policy import Capacity
 from rocksteady.api.v1alpha1.status import ConditionStatus
 from rocksteady.rollout.capacity import goal_of, share_at
 from rocksteady.rollout.claims import claims_of
-from rocksteady.rollout.course import Course, has_gateway, plot, settled_stable
+from rocksteady.rollout.course import Course, plot
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Plan, Roles
 from rocksteady.rollout.policy import is_judged
 from rocksteady.rollout.revisions import HISTORY_LIMIT
+from rocksteady.rollout.standing import has_gateway, settled_stable
 
 RECHECK_SECONDS: Final = 10.0
 """How often something is looked at again that no watch reports, such as a missing Gateway."""

@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from rocksteady.analysis.item_results import ItemResult, unpack
 from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord, LLMRollout
-from rocksteady.rollout.course import Course, settled_stable
+from rocksteady.rollout.course import Course
 from rocksteady.rollout.evaluating import Evaluated, evaluate
 from rocksteady.rollout.evaluation_plan import records_of
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation
+from rocksteady.rollout.standing import settled_stable
 from rocksteady.rollout.suites import freeze_tests
 
 

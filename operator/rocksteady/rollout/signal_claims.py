@@ -4,12 +4,13 @@ from rocksteady import conventions
 from rocksteady.analysis.split import check_split
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Outcome
 from rocksteady.api.v1alpha1.status import ConditionStatus
-from rocksteady.rollout.course import Course, ledger_of, why_blind
+from rocksteady.rollout.course import Course, why_blind
 from rocksteady.rollout.judging import requests_of_step
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Claim
 from rocksteady.rollout.policy import is_judged
 from rocksteady.rollout.reading import Reading
+from rocksteady.rollout.standing import ledger_of
 
 
 def signal_claims(seen: Observation, course: Course) -> dict[str, Claim]:

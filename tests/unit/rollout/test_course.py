@@ -13,12 +13,13 @@ from rocksteady.api.v1alpha1.llmrollout import (
     Phase,
 )
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus, RefusedRevision
-from rocksteady.rollout.course import begins_attempt, plot, reads_history, settled_stable
+from rocksteady.rollout.course import plot
 from rocksteady.rollout.decide import decide
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.moves import finish
 from rocksteady.rollout.observation import Observation, Workload
 from rocksteady.rollout.reading import Start
+from rocksteady.rollout.standing import begins_attempt, reads_history, settled_stable
 from tests.builders import NOW, A, B, C, llm_deployment, observation, running, spec, with_gateway
 from tests.unit.rollout.attempts import ago, attempt, starting, stepping
 
