@@ -25,10 +25,6 @@ _SPLIT: Final = "a checksum covers one part only, so name one file, or use hf://
 PROVING_SECONDS: Final = 105
 """How long harm must last to be proven: evidence grows by one nat in 15 s at most, and needs 5.3 to
 5.7 (docs/decisions.md)."""
-_NOT_ACTED_ON: Final = {
-    "evaluations": "evaluations",
-    "guard": "guard",
-}
 
 
 def advise_pinning(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -59,9 +55,8 @@ def advise_unused(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
             "spec.autoscaling",
             f"not acted on yet: minReplicas ({spec.autoscaling.min_replicas}) are run",
         )
-    for name, written in _NOT_ACTED_ON.items():
-        if getattr(spec, name):
-            yield FieldError(f"spec.{written}", "not acted on yet")
+    if spec.guard is not None:
+        yield FieldError("spec.guard", "not acted on yet")
     if spec.model.cache is not None and spec.model.cache.claim_name and spec.model.cache.size_limit:
         yield FieldError(
             "spec.model.cache.sizeLimit", "bounds an emptyDir only: claimName has its own size"

@@ -1,7 +1,7 @@
 """The EvaluationSuite: what a model must be able to say, owned by those who know the domain.
 
 How its result becomes a gate, when it runs and how often is said by `spec.evaluations` of the
-LLMDeployment; a suite itself knows no deployment. Not run yet: suites are checked and kept.
+LLMDeployment; a suite itself knows no deployment.
 """
 
 from enum import StrEnum

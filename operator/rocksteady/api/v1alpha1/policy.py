@@ -1,7 +1,7 @@
 """What a change must prove and what is watched afterwards: SLOs, rollout, evaluations, guard.
 
 With `slos` or `rollout` a changed revision becomes a canary. Without them it takes over as soon as
-it is ready: there is nothing to judge it by. Evaluations and guard are not acted on yet.
+it is ready: there is nothing to judge it by. The guard is not acted on yet.
 """
 
 from enum import StrEnum
@@ -203,7 +203,7 @@ class ExternalScore(ApiModel):
 
 
 class Evaluation(ApiModel):
-    """An evaluation as a gate: a suite, or a score that is found elsewhere. Not acted on yet."""
+    """An evaluation as a gate: a suite, or a score that is found elsewhere."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
