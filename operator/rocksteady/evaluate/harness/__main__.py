@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -119,7 +118,7 @@ def main(environment: Mapping[str, str]) -> int:
         text, code = _error(str(error)), DONE
     except Exception as error:  # noqa: BLE001 - its text may quote a prompt, its class does not
         text, code = _error(f"unexpected {type(error).__name__}"), TRY_AGAIN
-    with suppress(FileNotFoundError):
+    if TERMINATION_LOG.exists():
         TERMINATION_LOG.write_text(text, encoding="utf-8")
     click.echo(text)
     return code

@@ -26,6 +26,7 @@ Run = Callable[..., tuple[int, RunResult]]
 @pytest.fixture
 def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     log = tmp_path / "termination-log"
+    log.touch()
     monkeypatch.setattr(__main__, "TERMINATION_LOG", log)
     return log
 
@@ -137,6 +138,17 @@ def test_main__an_error_says_why_and_whether_to_try_again(
     assert (ended, told.outcome, told.results) == (code, RunOutcome.ERROR, "")
     assert said in told.message
     assert PLANTED not in "".join(capfd.readouterr())
+
+
+def test_main__outside_a_pod_makes_no_termination_message(
+    tmp_path: Path, termination_log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    termination_log.unlink()
+
+    code = __main__.main(starts.environment(tmp_path, {"runner": RUNNERS["inspect"]}, MODEL=""))
+
+    assert (code, termination_log.exists()) == (0, False)
+    assert "MODEL is missing" in read_result(capsys.readouterr().out).message
 
 
 @pytest.mark.parametrize(
