@@ -11,10 +11,11 @@ from rocksteady.cli.wording import moment_of, score_of
 def evaluation_tests(tests: Sequence[EvaluationTest]) -> Iterator[str]:
     """What the evaluations of an attempt judge by, a line each, as it was frozen."""
     for test in tests:
-        yield f"  suite {test.suite} ({test.content}), {test.stage.value}: {_judged_by(test)}"
+        yield f"  suite {test.suite} ({test.content}), {test.stage.value}: {judged_by(test)}"
 
 
-def _judged_by(test: EvaluationTest) -> str:
+def judged_by(test: EvaluationTest) -> str:
+    """Margin, floor, looks and limits of an evaluation, and what a failure does."""
     said = [_limit(test)]
     if test.min_score_percent is not None:
         said.append(f"floor {test.min_score_percent} %")

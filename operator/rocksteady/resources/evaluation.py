@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import json
-from base64 import b64encode
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -134,6 +135,23 @@ def read_content(config_map: Mapping[str, Any]) -> Content | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def read_items(config_map: Mapping[str, Any]) -> tuple[Item, ...] | None:
+    """The items that a content keeps, in the order in which they are asked; None: it has none.
+
+    Raises:
+        ValueError: They cannot be read, since somebody edited it.
+    """
+    packed = (config_map.get("binaryData") or {}).get(ITEMS_KEY)
+    if packed is None:
+        return None
+    try:
+        lines = gzip.decompress(b64decode(packed, validate=True)).splitlines()
+        return tuple(map(Item.model_validate_json, lines))
+    except (OSError, EOFError, zlib.error, ValueError):
+        name = config_map["metadata"]["name"]
+        raise ValueError(f"the items in ConfigMap {name} cannot be read") from None
 
 
 def build_results(

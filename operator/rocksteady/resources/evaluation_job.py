@@ -72,6 +72,11 @@ class Question:
     items: int | None
 
 
+def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
+    """How long a run may take, with all its tries, before it has failed."""
+    return spec.limits.deadline_seconds * TRIES + GRACE_SECONDS
+
+
 def build_job(owner: Owner, content: Content, question: Question, images: Images) -> Json:
     """The Job of a run. Its name says which one; it is never changed."""
     short, spec = content.content_hash[:10], content.spec
@@ -87,7 +92,7 @@ def build_job(owner: Owner, content: Content, question: Question, images: Images
     body = {
         "spec": {
             "backoffLimit": TRIES - 1,
-            "activeDeadlineSeconds": spec.limits.deadline_seconds * TRIES + GRACE_SECONDS,
+            "activeDeadlineSeconds": run_seconds_at_most(spec),
             "podFailurePolicy": {
                 "rules": [
                     {

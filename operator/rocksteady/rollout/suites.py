@@ -97,7 +97,7 @@ def _frozen(
         suite = suites[evaluation.suite or ""]
         if isinstance(suite, Finding):
             return suite
-        tests.append(_test(evaluation, suite))
+        tests.append(freeze_test(evaluation, suite))
     return tuple(tests)
 
 
@@ -110,7 +110,8 @@ def gating(spec: LLMDeploymentSpec) -> Iterator[Evaluation]:
     )
 
 
-def _test(evaluation: Evaluation, suite: Suite) -> EvaluationTest:
+def freeze_test(evaluation: Evaluation, suite: Suite) -> EvaluationTest:
+    """What one evaluation of a suite judges by."""
     of = suite.spec
     safe = of.kind is SuiteKind.SAFETY
     margin = evaluation.margin_points or of.margin_points or DEFAULT_MARGIN_POINTS
