@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rocksteady.api.run_result import RunResult, read_result
+from rocksteady.api.run_result import RunOutcome, RunResult, read_result
 from rocksteady.conventions import RUNNER_CONTAINER
 from rocksteady.rollout.evaluation_runs import RunSeen
 from rocksteady.rollout.finding import Finding
@@ -47,9 +47,14 @@ def _completed(condition: Json, pods: Sequence[Json]) -> RunSeen:
         if pod.get("status", {}).get("phase") != "Succeeded" or terminated is None:
             continue
         try:
-            return RunSeen(read_result(str(terminated.get("message", ""))), at)
+            result = read_result(str(terminated.get("message", "")))
         except ValueError as error:
             return RunSeen(ended_at=at, trouble=Finding("ResultUnreadable", f"{error}."))
+        if result.outcome is RunOutcome.ERROR:
+            # It is no result to keep: the cure may lie in the cluster, and it is asked again.
+            said = result.message or "the run told nothing"
+            return RunSeen(ended_at=at, trouble=Finding("RunFailed", f"{said}."))
+        return RunSeen(result, at)
     lost = "the pod of the run is gone, and its result with it; it is run again."
     return RunSeen(ended_at=at, trouble=Finding("ResultLost", lost))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from rocksteady.api.run_result import RunOutcome, RunResult
 from rocksteady.resources import kinds
 from tests.builders import KEY, NAMESPACE
 from tests.fakes.evaluations import (
@@ -167,7 +168,8 @@ async def test_evaluation_before_promotion__waits_for_the_last_step() -> None:
 
 
 async def test_run_that_fails__holds_is_told_and_is_tried_again() -> None:
-    ends: list[Any] = [failed(), failed("DeadlineExceeded")]
+    unreadable = RunResult(outcome=RunOutcome.ERROR, message="the items cannot be read")
+    ends: list[Any] = [failed(), unreadable, failed("DeadlineExceeded")]
 
     def answer(image: str, first: int, count: int) -> Any:
         if image == "llama:b" and ends:
