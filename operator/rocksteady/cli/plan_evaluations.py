@@ -19,7 +19,7 @@ from rocksteady.rollout.evaluation_forecast import (
     EvaluationForecast,
     forecast_evaluations,
 )
-from rocksteady.rollout.policy import is_judged, policy_of
+from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.suites import Suite, SuiteSeen
 
 
@@ -65,8 +65,6 @@ def evaluation_plan(
         return
     yield ""
     yield "Evaluations"
-    if not is_judged(spec):
-        yield "  without slos and rollout they gate the first revision alone"
     suites = asyncio.run(read_suites("", deployment, _FileReader(manifests)))
     found = {(one.test.suite, one.test.stage): one for one in forecast_evaluations(spec, suites)}
     policy = policy_of(spec)

@@ -82,7 +82,7 @@ def scheduled_tests(
     for evaluation in spec.evaluations:
         suite = suites.get(evaluation.suite or "")
         if evaluation.interval_seconds is not None and isinstance(suite, Suite):
-            found.append((_test(evaluation, suite), evaluation.interval_seconds))
+            found.append((freeze_test(evaluation, suite), evaluation.interval_seconds))
     return tuple(found)
 
 

@@ -218,7 +218,7 @@ def test_diff__of_a_suite_that_may_not_be_read_shows_no_prompt() -> None:
 
 def test_diff__says_what_it_leaves_out() -> None:
     kept = Kept(
-        six(artifacts={"claimName": "answers"}),
+        six(artifacts={"claimName": "evaluation-answers"}),
         {A: [told("111"), told("11", first=3)], B: [told("01-")]},
     )
 

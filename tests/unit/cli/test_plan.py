@@ -144,12 +144,6 @@ def test_plan__does_not_forecast_what_it_does_not_know() -> None:
     assert "progressDeadlineSeconds (15m) may come first: rolled back\n" in text
 
 
-def test_plan__says_that_suites_alone_gate_the_first_revision() -> None:
-    text = planned({"spec.evaluations": [{"suite": "golden", "stage": "BeforeTraffic"}]})
-
-    assert "without slos and rollout they gate the first revision alone" in text
-
-
 @pytest.mark.parametrize(
     ("stdin", "said"),
     [
