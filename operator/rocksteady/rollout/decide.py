@@ -184,10 +184,11 @@ def _without_spares(
     }
     wanted = seen.wanted_replicas or 0
     for revision in sorted(running, key=lambda one: one != stable):
-        held = sum(
-            workload.ending
-            + max(workload.existing, workload.wanted, capped.get(other, 0)) * (other != revision)
+        ending = sum(workload.ending for workload in seen.workloads.values())
+        held = ending + sum(
+            max(workload.existing, workload.wanted, capped.get(other, 0))
             for other, workload in seen.workloads.items()
+            if other != revision
         )
         capped[revision] = min(running[revision], max(capped[revision], wanted - held))
     return capped
