@@ -18,10 +18,10 @@ from tests.e2e.lanes import AT_TEN_PERCENT, ENGINE, SLOS, load_on, simulated_mod
 from tests.kubectl import Manifest
 from tests.load import Load
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(1800)
 
-WATCHED_SECONDS = 420
-"""How long lanes run at most: more than the slowest of them takes."""
+WATCHED_SECONDS = 660
+"""How long lanes run at most; a group is over as soon as all that are to end have ended."""
 BEFORE_SECONDS = 20
 """Load before the canary, so that stable has been seen."""
 
@@ -135,21 +135,31 @@ def _seconds_to_rollback(status: dict[str, Any]) -> float:
 
 
 @pytest.mark.parametrize(
-    ("name", "signal", "limit_minutes"),
+    ("name", "signals", "limit_minutes"),
     [
-        pytest.param("errors-5", "AvailabilityHarmed", 5.0, id="5 % errors"),
-        pytest.param("errors-2", "AvailabilityHarmed", 7.0, id="2 % errors"),
-        pytest.param("latency-2x", "TimeToFirstTokenHarmed", 7.0, id="twice as slow"),
+        pytest.param("errors-5", {"AvailabilityHarmed"}, 5.0, id="5 % errors"),
+        pytest.param("errors-2", {"AvailabilityHarmed"}, 10.0, id="2 % errors"),
+        pytest.param(
+            "latency-2x",
+            # All that it does takes twice as long, and whichever test is sure first condemns.
+            {"TimeToFirstTokenHarmed", "RequestLatencyHarmed"},
+            7.0,
+            id="twice as slow",
+        ),
     ],
 )
 def test_canary__that_does_harm_is_rolled_back_by_evidence(
-    lanes: dict[str, Lane], name: str, signal: str, limit_minutes: float
+    lanes: dict[str, Lane], name: str, signals: set[str], limit_minutes: float
 ) -> None:
-    """The limits are far above the medians, which benches measure: one run is no median."""
+    """One run is no median, and benches measure those: the limits are what 1 of 1,000 exceeds.
+
+    At 25 requests a tick, 2 % errors take 4.6 min in the median, 7 min in 1 of 100 and 7.7 min
+    in 1 of 1,000 (3,000 simulated canaries; the same with a design effect of 1 and 3).
+    """
     status = lanes[name].attempt
 
     assert status["outcome"] == "RolledBack", status["decisions"][-1]
-    assert status["outcomeReason"] == signal
+    assert status["outcomeReason"] in signals
     assert status["quarantined"]
     assert _seconds_to_rollback(status) < 60 * limit_minutes
     told = lanes[name].deployment["status"]["conditions"]
