@@ -176,6 +176,7 @@ def write(results: Path) -> None:
             for version in OTHER_VERSIONS
         ),
         report_part("Envoy Gateway", results / "envoy-gateway.xml"),
+        report_part("Evaluation harnesses", results / "evaluation-harnesses.xml"),
         faults_part(faults),
     ]
     text = document(datetime.now(UTC), _setting(), parts, faults)  # noqa: TID251 - the entry

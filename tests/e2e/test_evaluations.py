@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e.conftest import LocalCluster, engine, small_model, wait_ready
-from tests.kubectl import Manifest, condition, wait_until
+from tests.e2e.conftest import LocalCluster, engine, small_model, wait_finished, wait_ready
+from tests.kubectl import Manifest, condition
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -52,16 +52,6 @@ def evaluated(cluster: LocalCluster, namespace: str) -> Manifest:
     return wait_ready(cluster, namespace, "chat", 400)
 
 
-def finished(cluster: LocalCluster, namespace: str, attempt: int) -> Manifest:
-    def over() -> Manifest | None:
-        name = f"chat-{attempt}"
-        found = {one["metadata"]["name"]: one for one in cluster.kubectl.items("llmro", namespace)}
-        rollout: Manifest = found.get(name, {})
-        return rollout if rollout.get("status", {}).get("phase") == "Finished" else None
-
-    return wait_until(over, f"attempt {attempt} is over", 400)
-
-
 def test_evaluations__a_suite_is_told_by_its_status(
     cluster: LocalCluster,
     namespace: str,
@@ -88,7 +78,7 @@ def test_evaluations__a_harmless_change_passes_and_a_worse_one_gets_no_request(
     cluster.kubectl.apply(chat(namespace, "2"))
 
     # Then it passes
-    first = finished(cluster, namespace, 1)
+    first = wait_finished(cluster, namespace, "chat-1", 400)
     assert first["status"]["outcome"] == "Promoted"
     [record] = first["status"]["evaluations"]
     assert record["verdict"] == "Passed"
@@ -106,7 +96,7 @@ def test_evaluations__a_harmless_change_passes_and_a_worse_one_gets_no_request(
     cluster.kubectl.apply(chat(namespace, "3", chatTemplate=template))
 
     # Then it never gets a request, and the sentence says why, in numbers
-    second = finished(cluster, namespace, 2)
+    second = wait_finished(cluster, namespace, "chat-2", 400)
     status = second["status"]
     assert (status["outcome"], status["outcomeReason"]) == ("RolledBack", "EvaluationFailed")
     assert "firstTickAt" not in status
