@@ -32,6 +32,10 @@ step "Evaluations by lm-evaluation-harness and inspect_ai"
 if $python -m hack.local_cluster up && hack/operator-up.sh; then
   .venv/bin/pytest tests/e2e/test_evaluation_harnesses.py -m extended \
     --junitxml="$results/evaluation-harnesses.xml" || true
+
+  step "Evaluations of 20 canaries"
+  .venv/bin/pytest tests/e2e/test_evaluation_ends.py -m extended \
+    --junitxml="$results/evaluation-ends.xml" || true
 fi
 
 step "A broken cluster and its repair"
