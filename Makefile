@@ -25,7 +25,7 @@ test: setup ## Run all test tiers on a local cluster; TIERS="unit golden" runs s
 	@hack/test.sh $(TIERS) -- $(ARGS)
 
 .PHONY: test-extended
-test-extended: setup ## Other Kubernetes versions, Envoy Gateway, repair of a broken cluster: slow; leaves an empty one.
+test-extended: setup ## Other Kubernetes versions, Envoy Gateway, evaluation harnesses, repair of a broken cluster: slow; leaves an empty one.
 	@hack/test-extended.sh
 
 .PHONY: coverage

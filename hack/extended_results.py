@@ -176,6 +176,8 @@ def write(results: Path) -> None:
             for version in OTHER_VERSIONS
         ),
         report_part("Envoy Gateway", results / "envoy-gateway.xml"),
+        report_part("Evaluation harnesses", results / "evaluation-harnesses.xml"),
+        report_part("Evaluations of 20 canaries", results / "evaluation-ends.xml"),
         faults_part(faults),
     ]
     text = document(datetime.now(UTC), _setting(), parts, faults)  # noqa: TID251 - the entry

@@ -5,15 +5,17 @@ Run from anywhere: `python hack/gen_api_reference.py [--check]`.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rocksteady import conventions
-from rocksteady.api.crd import EXPECTS, llmdeployment_schema
+from rocksteady.api.crd import EXPECTS, evaluationsuite_schema, llmdeployment_schema
+from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuite
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.api.v1alpha1.schema import ApiModel
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REFERENCE_FILE = REPOSITORY / "docs" / "reference" / "api.md"
@@ -31,23 +33,30 @@ _LEGEND = (
 
 Schema = Mapping[str, Any]
 
+_KINDS: tuple[tuple[str, type[ApiModel], Callable[[], Schema]], ...] = (
+    (conventions.KIND, LLMDeployment, llmdeployment_schema),
+    (conventions.SUITE_KIND, EvaluationSuite, evaluationsuite_schema),
+)
+
 
 def render_reference() -> str:
-    """The reference page as Markdown."""
-    schema = llmdeployment_schema()
+    """The reference page as Markdown, with every kind that people write."""
     lines = [
         "<!-- Made by hack/gen_api_reference.py from operator/rocksteady/api: change it there. -->",
-        f"# {conventions.KIND} (`{conventions.API_VERSION}`)",
-        "",
-        schema["description"],
         "",
         _LEGEND,
     ]
-    for part in LLMDeployment.model_fields:
+    for kind, model, schema in _KINDS:
+        lines += ["", *_render_kind(kind, model, schema())]
+    return "\n".join(lines) + "\n"
+
+
+def _render_kind(kind: str, model: type[ApiModel], schema: Schema) -> list[str]:
+    lines = [f"# {kind} (`{conventions.API_VERSION}`)", "", schema["description"]]
+    for part in model.model_fields:
         lines += ["", f"## {part}", "", *_table(part, schema["properties"][part])]
     lines += ["", "## Rules across fields", ""]
-    lines += [f"- `{path}`: {message}." for path, message in _rules(schema, "")]
-    return "\n".join(lines) + "\n"
+    return lines + [f"- `{path or kind}`: {message}." for path, message in _rules(schema, "")]
 
 
 def _table(name: str, schema: Schema) -> list[str]:
@@ -109,9 +118,9 @@ def _range(lowest: int | None, highest: int | None) -> str:
 
 
 def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
-    """Where each CEL rule stands, and its message."""
+    """Where each CEL rule stands, empty for the root, and its message."""
     for rule in schema.get("x-kubernetes-validations", ()):
-        yield path or conventions.KIND, rule["message"]
+        yield path, rule["message"]
     for name, field in schema.get("properties", {}).items():
         yield from _rules(field, f"{path}.{name}" if path else name)
     if "items" in schema:

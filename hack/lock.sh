@@ -14,3 +14,10 @@ project=(--extra fetch pyproject.toml)
 # What the simulated engine imports, in the versions that its tests run with.
 printf 'aiohttp\nprometheus-client\n' | "$uv" pip compile "${options[@]}" \
   --constraint requirements.lock - -o hack/simulated_engine/requirements.lock "$@"
+# The harnesses of evaluations, in an environment of their own: what they need and what the operator
+# needs cannot be had together. Without what is to be had as source only: lm-eval asks for it, and
+# loads it only for caches and for tasks that bring code of their own. soupsieve: later versions need
+# Python 3.11.5, Debian 12 has 3.11.2.
+printf '%s\n' 'lm-eval[api]>=0.4.13,<0.5' 'inspect-ai>=0.3.285,<0.4' openai 'pydantic>=2.14,<3' \
+  'soupsieve<3' | "$uv" pip compile "${options[@]}" --no-emit-package rouge-score --no-emit-package sqlitedict \
+    --no-emit-package word2number - -o hack/images/evaluation/requirements.lock "$@"

@@ -19,7 +19,7 @@ digest=$(sha256sum $(echo "$images" | head -n 1) | cut -c1-12)
 
 echo "installing the CRDs and the chart"
 "$kubectl" apply --server-side --force-conflicts -f crds/ >/dev/null
-"$kubectl" wait --for=condition=Established crd/llmdeployments.rocksteady.dev crd/llmrollouts.rocksteady.dev --timeout=30s >/dev/null
+"$kubectl" wait --for=condition=Established crd/{llmdeployments,llmrollouts,evaluationsuites}.rocksteady.dev --timeout=30s >/dev/null
 # Helm refuses a release for ever when it was killed while it installed it: forget such a try.
 "$kubectl" delete secret --namespace rocksteady-system --ignore-not-found --selector \
   'owner=helm,name=rocksteady,status in (pending-install,pending-upgrade,pending-rollback)' >/dev/null

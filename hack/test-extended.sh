@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What is too slow for every change, or breaks the local cluster: the API server tier on the oldest
-# and the newest Kubernetes, the Envoy Gateway in Traefik's place, and the repair of a broken cluster.
+# and the newest Kubernetes, the Envoy Gateway in Traefik's place, the other harnesses of evaluations,
+# and the repair of a broken cluster.
 # Every part is run, whatever became of the one before; docs/test-extended.md says how each ended.
 # At the end there is an empty cluster with the settings of the one before.
 set -euo pipefail
@@ -23,7 +24,18 @@ done
 
 step "Envoy Gateway"
 if $python -m hack.local_cluster up --with envoy-gateway && hack/operator-up.sh; then
-  .venv/bin/pytest tests/e2e -m extended --junitxml="$results/envoy-gateway.xml" || true
+  .venv/bin/pytest tests/e2e/test_envoy_gateway.py -m extended \
+    --junitxml="$results/envoy-gateway.xml" || true
+fi
+
+step "Evaluations by lm-evaluation-harness and inspect_ai"
+if $python -m hack.local_cluster up && hack/operator-up.sh; then
+  .venv/bin/pytest tests/e2e/test_evaluation_harnesses.py -m extended \
+    --junitxml="$results/evaluation-harnesses.xml" || true
+
+  step "Evaluations of 20 canaries"
+  .venv/bin/pytest tests/e2e/test_evaluation_ends.py -m extended \
+    --junitxml="$results/evaluation-ends.xml" || true
 fi
 
 step "A broken cluster and its repair"

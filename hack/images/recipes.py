@@ -23,7 +23,7 @@ _STATIC_C = ("gcc", "-static", "-O2", "-Wall", "-Wextra", "-s")
 PROGRAM_NAMES = ("coredns", "kube-network-policies", "traefik", "prometheus", "envoy-gateway")
 NAMES = (
     *("pause", "smollm2-llamacpp", "simulated-engine"),
-    *(*PROGRAM_NAMES, "envoy", "rocksteady"),
+    *(*PROGRAM_NAMES, "envoy", "rocksteady", "rocksteady-evaluation"),
 )
 
 
@@ -200,6 +200,26 @@ def _operator(_binary: Path | None) -> Recipe:
     )
 
 
+def _evaluation(_binary: Path | None) -> Recipe:
+    root, folder = REPOSITORY, _HERE / "evaluation"
+    return PythonRecipe(
+        name="rocksteady-evaluation",
+        dockerfile=folder / "Dockerfile",
+        context=root,
+        inputs=(
+            folder / "Dockerfile.dockerignore",
+            root / "pyproject.toml",
+            root / "README.md",
+            root / "LICENSE",
+            root / "operator" / "rocksteady",
+        ),
+        locks=(folder / "requirements.lock", _HERE / "build-backend.lock"),
+        slow_stage="dependencies",
+        # Of some of what lm-eval asks for there is no wheel; see hack/lock.sh.
+        with_dependencies=False,
+    )
+
+
 def _demo_model(_binary: Path | None) -> Recipe:
     folder = REPOSITORY / "examples" / "images" / "smollm2-llamacpp"
     return PythonRecipe(
@@ -256,6 +276,7 @@ _RECIPES: dict[str, Callable[[Path | None], Recipe]] = {
     "envoy-gateway": lambda binary: ProgramRecipe("envoy-gateway", binary),
     "envoy": _envoy,
     "rocksteady": _operator,
+    "rocksteady-evaluation": _evaluation,
 }
 
 

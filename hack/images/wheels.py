@@ -15,7 +15,7 @@ from hack.images.python_base import GLIBC_MINOR_VERSION, PYTHON_VERSION
 
 # manylinux2014 is glibc 2.17, the oldest that wheels for these Pythons are built against.
 _OLDEST_GLIBC_MINOR_VERSION = 17
-_KEPT_WHEEL_DIRECTORIES = 8  # four images, each before and after its last change
+_KEPT_WHEEL_DIRECTORIES = 10  # five images, each before and after its last change
 
 
 def wheel_platforms(machine: str, glibc_minor_version: int) -> list[str]:

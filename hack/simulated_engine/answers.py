@@ -4,7 +4,16 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-_WORDS: Final = ("lorem", "ipsum", "dolor", "sit", "amet", "consetetur", "sadipscing", "elitr")
+DEFAULT_WORDS: Final = (
+    "lorem",
+    "ipsum",
+    "dolor",
+    "sit",
+    "amet",
+    "consetetur",
+    "sadipscing",
+    "elitr",
+)
 _CHARACTERS_PER_TOKEN: Final = 4  # OpenAI's rule of thumb for English
 END_OF_STREAM: Final = b"data: [DONE]\n\n"
 
@@ -20,6 +29,7 @@ class Question:
     Attributes:
         chat: True for a chat, False for a plain completion.
         model: Name of the model; None when the request has none.
+        prompt: Text of a chat's last message, or of a completion; empty when it is no text.
         prompt_tokens: Estimated length of the prompt, at least 1.
         max_tokens: Longest answer in tokens, at least 1; None: as long as it gets.
         streams: The answer is to come in pieces.
@@ -28,6 +38,7 @@ class Question:
 
     chat: bool
     model: str | None
+    prompt: str
     prompt_tokens: int
     max_tokens: int | None
     streams: bool
@@ -53,11 +64,18 @@ def read_question(text: bytes, *, chat: bool) -> Question:
     return Question(
         chat=chat,
         model=body.get("model"),
+        prompt=_prompt(body[needed]),
         prompt_tokens=max(1, len(json.dumps(body[needed])) // _CHARACTERS_PER_TOKEN),
         max_tokens=_max_tokens(body),
         streams=bool(body.get("stream")),
         with_usage=bool(options.get("include_usage")),
     )
+
+
+def _prompt(asked: Any) -> str:
+    last = asked[-1] if isinstance(asked, list) else asked
+    text = last.get("content") if isinstance(last, dict) else last
+    return text if isinstance(text, str) else ""
 
 
 def _max_tokens(body: dict[str, Any]) -> int | None:
@@ -81,6 +99,7 @@ class Answer:
         model: Name that is shown.
         tokens: Length, at least 1.
         finish_reason: `stop` or `length`.
+        words: What it is made of, a token each; repeated when it is longer.
     """
 
     question: Question
@@ -89,6 +108,7 @@ class Answer:
     model: str
     tokens: int
     finish_reason: str
+    words: tuple[str, ...] = DEFAULT_WORDS
 
     def whole(self) -> dict[str, Any]:
         """Return the body that answers without a stream."""
@@ -126,7 +146,7 @@ class Answer:
         return "chat.completion.chunk" if self.question.chat else "text_completion"
 
     def _token(self, index: int) -> str:
-        return (" " if index else "") + _WORDS[index % len(_WORDS)]
+        return (" " if index else "") + self.words[index % len(self.words)]
 
     def _usage(self) -> dict[str, int]:
         prompt_tokens = self.question.prompt_tokens

@@ -4,6 +4,7 @@ import argparse
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 _DEFAULT_PORT: Final = 8000  # vLLM's
@@ -33,6 +34,11 @@ class Behaviour:
             never.
         allocate_mebibytes: Memory to take, for good.
         allocate_after_seconds: When, after the start.
+        answers: File with a JSON object, prompt to answer, of which chats whose last message is a
+            known prompt are answered; None: none is known.
+        wrong_percent: Share of these prompts that are answered wrongly, 0 to 100.
+        answers_seed: Which prompts those are. With one seed, a greater share holds the smaller one;
+            with another, they are others.
         seed: What all draws follow from, by order of requests; None: other draws in each process,
             so that the errors of several are independent.
     """
@@ -50,6 +56,9 @@ class Behaviour:
     crash_after_seconds: float = _NEVER
     allocate_mebibytes: int = 0
     allocate_after_seconds: float = 0.0
+    answers: Path | None = None
+    wrong_percent: float = 0.0
+    answers_seed: int = 0
     seed: int | None = None
 
 
@@ -112,6 +121,9 @@ def _behaviour(found: argparse.Namespace) -> Behaviour:
         crash_after_seconds=found.crash_after_seconds,
         allocate_mebibytes=found.allocate_mebibytes,
         allocate_after_seconds=found.allocate_after_seconds,
+        answers=found.answers,
+        wrong_percent=found.wrong_percent,
+        answers_seed=found.answers_seed,
         seed=found.seed,
     )
 
@@ -124,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serving(parser.add_argument_group("as vLLM has them"))
     _add_speed(parser.add_argument_group("speed"))
     _add_faults(parser.add_argument_group("what goes wrong"))
+    _add_answers(parser.add_argument_group("what is answered"))
     return parser
 
 
@@ -174,6 +187,13 @@ def _add_faults(group: argparse._ArgumentGroup) -> None:
     ):
         group.add_argument(flag, type=_at_least_0, default=default)
     group.add_argument("--allocate-mebibytes", type=_count, default=defaults.allocate_mebibytes)
+
+
+def _add_answers(group: argparse._ArgumentGroup) -> None:
+    defaults = Behaviour()
+    group.add_argument("--answers", type=Path, help="JSON file, prompt to answer")
+    group.add_argument("--wrong-percent", type=_percent, default=defaults.wrong_percent)
+    group.add_argument("--answers-seed", type=int, default=defaults.answers_seed)
 
 
 def _count(text: str) -> int:

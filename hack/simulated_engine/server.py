@@ -11,9 +11,10 @@ from typing import Final
 from aiohttp import web
 
 from hack.simulated_engine import answers
-from hack.simulated_engine.answers import Answer, BadRequestError, Question
+from hack.simulated_engine.answers import DEFAULT_WORDS, Answer, BadRequestError, Question
 from hack.simulated_engine.draws import Draws, Fate
 from hack.simulated_engine.flags import Behaviour, Serving
+from hack.simulated_engine.table import load
 from hack.simulated_engine.telemetry import Finished, Telemetry
 
 _NANOSECONDS: Final = 1_000_000_000
@@ -36,6 +37,7 @@ class Engine:
         self._ready_at = started_seconds + behaviour.start_seconds
         self._created_seconds = time.time_ns() // _NANOSECONDS
         self._draws = Draws(behaviour)
+        self._table = load(behaviour)
         self._numbers = itertools.count()
         self._places = asyncio.Semaphore(serving.max_num_seqs)
         self._running = 0
@@ -149,7 +151,9 @@ class Engine:
         return made
 
     def _compose(self, question: Question) -> Answer:
-        natural = self._behaviour.output_tokens
+        known = self._table.answer(question.prompt)
+        words = DEFAULT_WORDS if known is None else tuple(known.split(" "))
+        natural = self._behaviour.output_tokens if known is None else len(words)
         wanted = question.max_tokens or natural
         return Answer(
             question=question,
@@ -158,6 +162,7 @@ class Engine:
             model=question.model or self._serving.names[0],
             tokens=min(natural, wanted),
             finish_reason="length" if wanted < natural else "stop",
+            words=words,
         )
 
     @asynccontextmanager

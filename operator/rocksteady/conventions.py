@@ -18,6 +18,11 @@ ROLLOUT_PLURAL: Final = "llmrollouts"
 ROLLOUT_SINGULAR: Final = "llmrollout"
 ROLLOUT_SHORT_NAME: Final = "llmro"
 
+SUITE_KIND: Final = "EvaluationSuite"
+SUITE_PLURAL: Final = "evaluationsuites"
+SUITE_SINGULAR: Final = "evaluationsuite"
+SUITE_SHORT_NAME: Final = "evalsuite"
+
 FIELD_MANAGER: Final = "rocksteady"
 """Field manager of everything the operator applies; one for all, so that nothing has two owners."""
 
@@ -25,6 +30,12 @@ NAME_PATTERN: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 """Names become Service names (RFC 1035: they start with a letter)."""
 NAME_MAX_LENGTH: Final = 40
 """A Service name has at most 63 characters; `-<hash10>` and suffixes need room."""
+SUITE_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+SUITE_NAME_MAX_LENGTH: Final = 63
+"""The name of a suite becomes the value of a label."""
+
+ALL_PERCENT: Final = 100
+"""The share that all requests are: weights of a route and of an attempt add up to it."""
 
 # Labels on everything owned.
 LABEL_NAME: Final = "app.kubernetes.io/name"
@@ -33,6 +44,10 @@ LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_LLMDEPLOYMENT: Final = f"{GROUP}/llmdeployment"
 LABEL_REVISION: Final = f"{GROUP}/revision"
+LABEL_SUITE: Final = f"{GROUP}/suite"
+LABEL_CONTENT: Final = f"{GROUP}/suite-content"
+"""First 10 hex digits of the content hash of a suite."""
+LABEL_PART: Final = f"{GROUP}/suite-part"
 
 MANAGED_BY: Final = "rocksteady"
 COMPONENT_MODEL_SERVER: Final = "model-server"
@@ -53,6 +68,7 @@ ANNOTATION_PAUSE: Final = f"{GROUP}/pause"
 ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 
 MODEL_SERVER_CONTAINER: Final = "model-server"
+RUNNER_CONTAINER: Final = "runner"
 MODEL_SERVER_PORT_NAME: Final = "http"
 SERVICE_PORT: Final = 80
 """Port of every Service of the operator; its target is the container port named `http`."""
@@ -62,5 +78,6 @@ READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
+EVALUATIONS_PASSED: Final = "EvaluationsPassed"
 TRAFFIC_SPLIT_VERIFIED: Final = "TrafficSplitVerified"
 ROLLED_BACK: Final = "RolledBack"

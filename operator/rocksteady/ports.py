@@ -9,20 +9,29 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from rocksteady import conventions
 from rocksteady.queries.samples import Sample, Series
 from rocksteady.queries.selectors import Selector
 from rocksteady.resources.kinds import Kind
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_scores import EvaluationScore
 
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """Which LLMDeployment: what the work queue holds."""
+    """Which object: what the work queue holds.
+
+    Attributes:
+        namespace: Of the object.
+        name: Of the object.
+        kind: An LLMDeployment, or an EvaluationSuite.
+    """
 
     namespace: str
     name: str
+    kind: str = conventions.KIND
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -181,6 +190,9 @@ class ReconcileObserver(Protocol):
 
     def decided(self, key: Key, course: Course, now: datetime) -> None:
         """What became of the attempt that runs, and what its signals say."""
+
+    def evaluated(self, key: Key, scores: Sequence[EvaluationScore]) -> None:
+        """What its evaluations say now, instead of what they said before."""
 
     def forgotten(self, key: Key) -> None:
         """The object is gone: its series go too."""

@@ -6,6 +6,7 @@ from typing import Final
 from rocksteady.metrics_sources import MetricsSources
 
 DEFAULT_FETCH_IMAGE: Final = "rocksteady/rocksteady:latest"
+DEFAULT_HARNESS_IMAGE: Final = "rocksteady/evaluation:latest"
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Settings:
 
     Attributes:
         fetch_image: Image of the init container that fetches models: the operator's own.
+        harness_image: Image of the runners LMEval and Inspect, unless a suite names its own.
         client_namespaces: Namespaces of gateway, Prometheus and operator, which NetworkPolicies let
             in; empty: every namespace may connect to the model servers.
         workers: How many LLMDeployments are reconciled at once.
@@ -30,6 +32,7 @@ class Settings:
     """
 
     fetch_image: str = DEFAULT_FETCH_IMAGE
+    harness_image: str = DEFAULT_HARNESS_IMAGE
     client_namespaces: tuple[str, ...] = ()
     workers: int = 4
     resync_seconds: float = 600.0

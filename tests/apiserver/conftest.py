@@ -21,6 +21,7 @@ VERSIONS = os.environ.get("ROCKSTEADY_KUBERNETES_VERSIONS", KUBERNETES_VERSION).
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 LLMDEPLOYMENTS = "/apis/rocksteady.dev/v1alpha1/namespaces/default/llmdeployments"
+SUITES = "/apis/rocksteady.dev/v1alpha1/namespaces/default/evaluationsuites"
 _JSON = "application/json"
 _APPLY = "application/apply-patch+yaml"
 
@@ -82,10 +83,10 @@ class ApiServer:
             return Answer(error.status or 0, json.loads(error.body or "{}"))
         return Answer(answer.status, json.loads(text), answer.getheaders().get("Warning", ""))
 
-    def create(self, manifest: dict[str, Any], **query: str) -> Answer:
-        """Create an LLMDeployment, with the strict field validation that kubectl asks for."""
+    def create(self, manifest: dict[str, Any], path: str = LLMDEPLOYMENTS, **query: str) -> Answer:
+        """Create an object, with the strict field validation that kubectl asks for."""
         query = {"fieldValidation": "Strict", **query}
-        return self.request("POST", LLMDEPLOYMENTS, manifest, **query)
+        return self.request("POST", path, manifest, **query)
 
     def apply(self, manifest: dict[str, Any], manager: str, subresource: str = "") -> Answer:
         """Server-side apply an LLMDeployment, without taking over what others own."""
@@ -111,9 +112,10 @@ def server(
 
 @pytest.fixture
 def api(server: ApiServer) -> Iterator[ApiServer]:
-    """The API server, without any LLMDeployment before and after."""
+    """The API server, without any LLMDeployment or EvaluationSuite before and after."""
     yield server
     server.request("DELETE", LLMDEPLOYMENTS)
+    server.request("DELETE", SUITES)
 
 
 def _wait_established(running: ApiServer, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.cases.manifests import DIGEST, GATE, GATEWAY, GONE, LORA, Invalid
+from tests.cases.manifests import DIGEST, EXTERNAL, GATE, GATEWAY, GONE, LORA, Invalid
 
 INVALID: Final = (
     # Names and envelope.
@@ -250,6 +250,44 @@ INVALID: Final = (
                 {"suite": "golden", "stage": "BeforeTraffic", "intervalSeconds": 3600}]},
             "spec.evaluations[0]", "intervalSeconds is needed for stage Scheduled and only there",
             "intervalSeconds is needed for stage Scheduled and only there"),
+    Invalid("an evaluation of nothing", {"spec.evaluations": [{"stage": "BeforeTraffic"}]},
+            "spec.evaluations[0]", "give either suite or external",
+            "give either suite or external"),
+    Invalid("an evaluation of two things",
+            {"spec.evaluations": [
+                {"suite": "golden", "external": EXTERNAL, "stage": "BeforeTraffic"}]},
+            "spec.evaluations[0]", "give either suite or external",
+            "give either suite or external"),
+    Invalid("an evaluation at a stage that does not exist",
+            {"spec.evaluations": [{"suite": "golden", "stage": "BeforeTrafic"}]},
+            "spec.evaluations[0].stage", "did you mean BeforeTraffic?",
+            'Unsupported value: "BeforeTrafic"'),
+    Invalid("a margin below zero",
+            {"spec.evaluations": [
+                {"suite": "golden", "stage": "BeforeTraffic", "marginPoints": "-2"}]},
+            "spec.evaluations[0].marginPoints", "must be percentage points from 0 to 100",
+            "marginPoints"),
+    Invalid("a suite by a name that none can have",
+            {"spec.evaluations": [{"suite": "golden.v1", "stage": "BeforeTraffic"}]},
+            "spec.evaluations[0].suite", "must be a name of lower case letters", "suite"),
+    Invalid("one suite twice at one stage",
+            {"spec.evaluations": [{"suite": "golden", "stage": "BeforeTraffic"}] * 2},
+            "spec.evaluations[1]", "'golden' is given already for stage BeforeTraffic: keep one",
+            None),
+    Invalid("a score without the time when it was found",
+            {"spec.evaluations": [{"stage": "BeforePromotion", "external": {
+                **EXTERNAL, "completedQuery": None}}]},
+            "spec.evaluations[0].external.completedQuery", "is required: PromQL that gives when",
+            "spec.evaluations[0].external.completedQuery"),
+    Invalid("a score that is the same for canary and stable",
+            {"spec.evaluations": [{"stage": "BeforePromotion", "external": {
+                **EXTERNAL, "query": "labelled_score_percent"}}]},
+            "spec.evaluations[0].external.query", "must say {{revision}}", None),
+    Invalid("a score with a gap that nobody can fill",
+            {"spec.evaluations": [{"stage": "BeforePromotion", "external": {
+                **EXTERNAL, "standardErrorQuery": "err{a='{{revision}}',b='{{window}}'}"}}]},
+            "spec.evaluations[0].external.standardErrorQuery",
+            "{{window}} cannot be filled in: known here are namespace, deployment, revision", None),
     # What the API server learns only when the Deployment is applied.
     Invalid("a variable given twice",
             {"spec.engine.env": [{"name": "MODE", "value": "a"}, {"name": "MODE", "value": "b"}]},

@@ -22,10 +22,34 @@ BASE: Final[Manifest] = {
 }
 """Valid, and nothing in it that a warning is about."""
 
+SUITE: Final[Manifest] = {
+    "apiVersion": "rocksteady.dev/v1alpha1",
+    "kind": "EvaluationSuite",
+    "metadata": {"name": "golden", "namespace": "default"},
+    "spec": {
+        "marginPoints": "80",
+        "items": {
+            "inline": [
+                {
+                    "id": "capital-of-france",
+                    "prompt": "What is the capital of France?",
+                    "checks": [{"type": "Contains", "texts": ["Paris"]}],
+                }
+            ]
+        },
+    },
+}
+"""Valid, and nothing in it that a warning is about."""
+
 LORA: Final = {"name": "sql", "uri": "hf://org/lora-sql@7e27bd9"}
 CUSTOM: Final = {"type": "custom", "image": f"me/server@{DIGEST}", "port": 8000}
 GATEWAY: Final = {"parentRefs": [{"name": "inference", "sectionName": "http"}]}
 GATE: Final = {"name": "refusals", "query": "sum(refusals)", "maxValue": "0.05"}
+EXTERNAL: Final = {
+    "name": "labelled-weekly",
+    "query": 'labelled_score_percent{revision="{{revision}}"}',
+    "completedQuery": 'labelled_timestamp_seconds{revision="{{ revision }}"}',
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +58,7 @@ class Valid:
 
     Attributes:
         case: What it shows, as a sentence.
-        changes: Dotted path to value, over BASE.
+        changes: Dotted path to value, over BASE, or over SUITE for a suite.
         warnings: Path and a part of the message of each warning, in order.
     """
 
@@ -49,7 +73,7 @@ class Invalid:
 
     Attributes:
         case: What it shows, as a sentence.
-        changes: Dotted path to value, over BASE.
+        changes: Dotted path to value, over BASE, or over SUITE for a suite.
         path: Field that our own validation names.
         message: A part of its message.
         server: A part of what the API server answers; None: it accepts the manifest, and the
@@ -65,9 +89,9 @@ class Invalid:
     lint_only: bool = False
 
 
-def build(changes: Mapping[str, Any]) -> Manifest:
-    """BASE with changes; the dotted paths make what they go through."""
-    manifest = deepcopy(BASE)
+def build(changes: Mapping[str, Any], base: Manifest = BASE) -> Manifest:
+    """A manifest with changes; the dotted paths make what they go through."""
+    manifest = deepcopy(base)
     for path, value in changes.items():
         *parents, last = path.split(".")
         place = manifest

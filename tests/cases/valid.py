@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.cases.manifests import CUSTOM, DIGEST, GATE, GATEWAY, LORA, Valid
+from tests.cases.manifests import CUSTOM, DIGEST, EXTERNAL, GATE, GATEWAY, LORA, Valid
 
 VALID: Final = (
     Valid("the least that can be written"),
@@ -151,7 +151,12 @@ VALID: Final = (
                                 {"suite": "golden", "stage": "Scheduled",
                                  "intervalSeconds": 86400}],
            "spec.guard": {"drift": {"action": "Alert"}}},
-          [("spec.evaluations", "not acted on yet"), ("spec.guard", "not acted on yet")]),
+          [("spec.guard", "not acted on yet")]),
+    Valid("a score from Prometheus beside a suite, one that only holds the rollout",
+          {"spec.evaluations": [
+              {"external": EXTERNAL, "stage": "BeforePromotion", "marginPoints": "0.5"},
+              {"suite": "2nd-opinion", "stage": "BeforePromotion", "action": "Gate"},
+              {"suite": "2nd-opinion", "stage": "BeforeTraffic", "minScorePercent": "60"}]}),
     Valid("a single step", {"spec.rollout": {"steps": [{"weightPercent": 100}]}}),
     Valid("steps that are over before harm can be proven are warned about",
           {"spec.slos": {"availability": {"objectivePercent": "99"}},

@@ -56,6 +56,15 @@ def ask_local_cluster(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def build_image(name: str) -> str:
+    """Build one of the project's images if it changed; returns the path of its archive."""
+    command = [sys.executable, "-m", "hack.images", "build", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"the image {name} was not built\n{done.stderr}")
+    return done.stdout.strip()
+
+
 def local_cluster() -> LocalCluster:
     """The local cluster, which must be up and no other one."""
     ask_local_cluster("status")
@@ -178,6 +187,18 @@ def wait_ready(cluster: LocalCluster, namespace: str, name: str, seconds: float 
         return found if fact["status"] == "True" and current and settled else None
 
     return wait_until(ready, f"{namespace}/{name} is ready and settled", seconds)
+
+
+def wait_finished(
+    cluster: LocalCluster, namespace: str, name: str, seconds: float = 120
+) -> Manifest:
+    """Wait until an attempt is over; returns its LLMRollout."""
+
+    def over() -> Manifest | None:
+        found = cluster.kubectl.find("llmro", name, namespace) or {}
+        return found if found.get("status", {}).get("phase") == "Finished" else None
+
+    return wait_until(over, f"attempt {namespace}/{name} is over", seconds)
 
 
 def wait_reason(

@@ -1,6 +1,7 @@
 """The simulated engine over real HTTP: vLLM's API and metrics, and what is made to go wrong."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -118,6 +119,22 @@ async def test_chat__is_as_long_as_was_asked_for(
     assert len((answer.choices[0].message.content or "").split()) == words
     assert answer.usage is not None
     assert answer.usage.completion_tokens == words
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_table__is_answered_from_to_the_letter(tmp_path: Path, *, stream: bool) -> None:
+    table = tmp_path / "answers.json"
+    table.write_text(json.dumps({"Hello": "Guten  Tag,\nWelt"}), encoding="utf-8")
+    async with served(dataclasses.replace(QUICK, answers=table)) as engine:
+        if stream:
+            chunks = await engine.client.chat.completions.create(
+                model="chat", messages=HELLO, stream=True
+            )
+            pieces = [chunk.choices[0].delta.content or "" async for chunk in chunks]
+            assert "".join(pieces) == "Guten  Tag,\nWelt"
+        else:
+            answer = await engine.client.chat.completions.create(model="chat", messages=HELLO)
+            assert answer.choices[0].message.content == "Guten  Tag,\nWelt"
 
 
 async def test_completion__answers_a_prompt() -> None:

@@ -81,7 +81,7 @@ def _collect_what_kopf_left() -> Iterator[None]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[WatchServer]:
-    async with watch_server(kinds.LLM_DEPLOYMENT, *CHILDREN) as fake:
+    async with watch_server(kinds.LLM_DEPLOYMENT, kinds.EVALUATION_SUITE, *CHILDREN) as fake:
         yield fake
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from rocksteady.ports import Announcement, Key, Manifest
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_scores import EvaluationScore
 from rocksteady.rollout.moves import Action
 from rocksteady.rollout.reading import Trip
 from tests.builders import NOW
@@ -47,6 +48,7 @@ class RecordingObserver:
         self.reported: dict[Key, dict[str, str]] = {}
         self.gone: list[Key] = []
         self.decisions: list[Action] = []
+        self.scores: dict[Key, tuple[EvaluationScore, ...]] = {}
 
     def applied(self, kind: str, verb: str) -> None:
         self.writes.append((verb, kind))
@@ -58,6 +60,9 @@ class RecordingObserver:
         assert now.tzinfo is not None
         if course.move is not None and course.move.action is not None:
             self.decisions.append(course.move.action)
+
+    def evaluated(self, key: Key, scores: Sequence[EvaluationScore]) -> None:
+        self.scores[key] = tuple(scores)
 
     def forgotten(self, key: Key) -> None:
         self.gone.append(key)

@@ -233,6 +233,9 @@ class Proofs:
             return
         failed = [one for one in decisions[-1].signals if one.verdict == Verdict.FAILED]
         assert not failed, f"{name} was promoted with harm: {failed}"
+        verdicts = [one.verdict for one in attempt.status.evaluations]
+        assert len(verdicts) == len(attempt.spec.evaluations), f"{name}: {verdicts}"
+        assert set(verdicts) <= {Verdict.PASSED}, f"{name} was promoted with {verdicts}"
         for signal in decisions[-1].signals:
             assert signal.signal != "availability" or float(signal.evidence) < HOLD_EVIDENCE, name
 
@@ -242,6 +245,9 @@ class Proofs:
         image = self.truth.images.get(attempt.spec.canary.hash, "")
         if reason in CONDEMNING:
             assert (image, FAILING[reason]) in self.truth.failing, f"{name}: {image} is well"
+        elif reason in {"EvaluationFailed", "SafetyFailed"}:
+            verdicts = [one.verdict for one in status.evaluations]
+            assert Verdict.FAILED in verdicts, f"{name}: {verdicts}"
         elif reason == "ProgressDeadlineExceeded":
             assert attempt.spec.policy.on_deadline is OnDeadline.ROLLBACK, name
         else:

@@ -44,6 +44,7 @@ def test_status_page__lists_every_condition() -> None:
         conventions.RECONCILING,
         conventions.STALLED,
         conventions.METRICS_AVAILABLE,
+        conventions.EVALUATIONS_PASSED,
         conventions.TRAFFIC_SPLIT_VERIFIED,
         conventions.ROLLED_BACK,
     )
@@ -91,6 +92,13 @@ def test_engines_page__lists_the_flags_that_each_engine_refuses() -> None:
     assert refused == {kind.value: engine.reserved_flags for kind, engine in ENGINES.items()}
 
 
+def parameters(command: click.Command) -> list[list[str]]:
+    """How the parameters of a command and of those below it are spelled."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    found = [one.opts for one in command.params]
+    return [*found, *(spelled for one in below for spelled in parameters(one))]
+
+
 def test_cli_page__lists_every_command_and_its_options() -> None:
     context = click.Context(main)
     shared = {"--help", "--namespace", "--context", "--kubeconfig", "--watch", "--output"}
@@ -98,7 +106,7 @@ def test_cli_page__lists_every_command_and_its_options() -> None:
         command = main.get_command(context, name)
         assert command is not None
         assert f"`{name}" in CLI_PAGE, name
-        options = {option for one in command.params for option in one.opts if option[:2] == "--"}
+        options = {option for one in parameters(command) for option in one if option[:2] == "--"}
         # The options of the operator stand in its own help.
         for option in sorted(options - shared) if name != "run" else ():
             assert option in CLI_PAGE or option == "--filename", f"{name} {option}"

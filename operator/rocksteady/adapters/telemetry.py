@@ -5,15 +5,17 @@ the prefix `rocksteady_`.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from rocksteady.adapters.evaluation_telemetry import EvaluationTelemetry
 from rocksteady.adapters.rollout_telemetry import RolloutTelemetry
 from rocksteady.ports import Key
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_scores import EvaluationScore
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -67,6 +69,7 @@ class Telemetry:
             registry=registry,
         )
         self.rollouts = RolloutTelemetry(registry)
+        self._evaluations = EvaluationTelemetry(registry)
         self._reported: dict[Key, set[tuple[str, str]]] = {}
 
     def added(self, depth: int) -> None:
@@ -100,9 +103,14 @@ class Telemetry:
         """See `ports.ReconcileObserver`."""
         self.rollouts.decided(key, course, now)
 
+    def evaluated(self, key: Key, scores: Sequence[EvaluationScore]) -> None:
+        """See `ports.ReconcileObserver`."""
+        self._evaluations.show(key, scores)
+
     def forgotten(self, key: Key) -> None:
         """See `ports.ReconcileObserver`."""
         self.rollouts.ended(key)
+        self._evaluations.show(key, ())
         for type_, status in self._reported.pop(key, set()):
             self._condition.remove(key.namespace, key.name, type_, status)
 

@@ -11,7 +11,7 @@ from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 
 Advice = Callable[[LLMDeploymentSpec], Iterator[FieldError]]
 
-_HOW_TO_PIN: Final = {
+HOW_TO_PIN: Final = {
     "hf": "add the commit, as in hf://organisation/name@<commit>",
     "oci": "add the digest, as in oci://repository@sha256:<digest>",
     "https": "add the checksum, as in https://host/file#sha256=<digest>",
@@ -25,10 +25,6 @@ _SPLIT: Final = "a checksum covers one part only, so name one file, or use hf://
 PROVING_SECONDS: Final = 105
 """How long harm must last to be proven: evidence grows by one nat in 15 s at most, and needs 5.3 to
 5.7 (docs/decisions.md)."""
-_NOT_ACTED_ON: Final = {
-    "evaluations": "evaluations",
-    "guard": "guard",
-}
 
 
 def advise_pinning(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -40,14 +36,16 @@ def advise_pinning(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
 
 def advise_image(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     """A tag can be moved to another image."""
-    image = spec.engine.image
+    yield from pin_image(spec.engine.image, "spec.engine.image")
+
+
+def pin_image(image: str, path: str) -> Iterator[FieldError]:
+    """How to pin an image whose tag can be moved."""
     if "@sha256:" in image:
         return
     tag = image.rpartition("/")[2].partition(":")[2]
     which = "its newest version is pulled" if tag in {"", "latest"} else f"tag {tag} can be moved"
-    yield FieldError(
-        "spec.engine.image", f"not pinned: {which}; add the digest, as in name@sha256:<digest>"
-    )
+    yield FieldError(path, f"not pinned: {which}; add the digest, as in name@sha256:<digest>")
 
 
 def advise_unused(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
@@ -57,9 +55,8 @@ def advise_unused(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
             "spec.autoscaling",
             f"not acted on yet: minReplicas ({spec.autoscaling.min_replicas}) are run",
         )
-    for name, written in _NOT_ACTED_ON.items():
-        if getattr(spec, name):
-            yield FieldError(f"spec.{written}", "not acted on yet")
+    if spec.guard is not None:
+        yield FieldError("spec.guard", "not acted on yet")
     if spec.model.cache is not None and spec.model.cache.claim_name and spec.model.cache.size_limit:
         yield FieldError(
             "spec.model.cache.sizeLimit", "bounds an emptyDir only: claimName has its own size"
@@ -113,6 +110,6 @@ def _advise_uri(text: str, path: str) -> Iterator[FieldError]:
             " out, and put the value of an Authorization header into the Secret that"
             " model.credentialsSecretRef names, under the key HTTPS_AUTHORIZATION",
         )
-    if uri is not None and not uri.pinned and uri.scheme in _HOW_TO_PIN:
+    if uri is not None and not uri.pinned and uri.scheme in HOW_TO_PIN:
         split = uri.scheme == "https" and uri.is_split
-        yield FieldError(path, f"not pinned: {_SPLIT if split else _HOW_TO_PIN[uri.scheme]}")
+        yield FieldError(path, f"not pinned: {_SPLIT if split else HOW_TO_PIN[uri.scheme]}")

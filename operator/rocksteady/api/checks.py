@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from rocksteady.api.environment import check_env
+from rocksteady.api.evaluation_checks import check_evaluations
 from rocksteady.api.fields import FieldError, format_path, quote
 from rocksteady.api.model_uri import ModelUri, ModelUriError, parse_model_uri
 from rocksteady.api.pod_template import check_pod_template
@@ -18,7 +19,7 @@ from rocksteady.api.v1alpha1.llmdeployment import (
     CHAT_TEMPLATE_MESSAGE,
     LLMDeploymentSpec,
 )
-from rocksteady.api.v1alpha1.policy import EvaluationStage, MetricGate
+from rocksteady.api.v1alpha1.policy import MetricGate
 from rocksteady.api.v1alpha1.serving import ADAPTER_ENGINES, CHAT_TEMPLATE_ENGINES, EngineType
 
 Check = Callable[[LLMDeploymentSpec], Iterator[FieldError]]
@@ -132,17 +133,6 @@ def check_rollout(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
     yield from _duplicates([gate.name for gate in gates], "spec.rollout.metrics", "a metric")
     for index, gate in enumerate(gates):
         yield from _check_gate(gate, f"spec.rollout.metrics[{index}]")
-
-
-def check_evaluations(spec: LLMDeploymentSpec) -> Iterator[FieldError]:
-    """A scheduled evaluation says how often, and only that one."""
-    for index, evaluation in enumerate(spec.evaluations):
-        scheduled = evaluation.stage is EvaluationStage.SCHEDULED
-        if scheduled != (evaluation.interval_seconds is not None):
-            yield FieldError(
-                f"spec.evaluations[{index}]",
-                "intervalSeconds is needed for stage Scheduled and only there",
-            )
 
 
 CHECKS: Final[Sequence[Check]] = (

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from rocksteady import conventions
+from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuite
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout
 from rocksteady.api.v1alpha1.schema import ApiModel
@@ -22,8 +23,10 @@ EXPECTS: Final = "x-crd-expects"
 """Key of a schema that says in words what its pattern asks for; not part of the CRD."""
 UNQUOTED: Final = "x-crd-unquoted"
 """Key of a schema whose value may be secret, so that no message repeats it; as above."""
+CURE: Final = "x-crd-cure"
+"""Key of a schema that says what to do when there is too much; as above."""
 
-_OURS: Final = (EXPECTS, UNQUOTED)
+_OURS: Final = (EXPECTS, UNQUOTED, CURE)
 
 _VALUE_KEYS: Final = (
     "type",
@@ -86,9 +89,20 @@ def build_rollout_crd() -> dict[str, Any]:
     return _definition(names, llmrollout_schema(), {"status": {}}, _ROLLOUT_COLUMNS)
 
 
+def build_suite_crd() -> dict[str, Any]:
+    """The CustomResourceDefinition of EvaluationSuite, ready to be written as YAML."""
+    names = {
+        "kind": conventions.SUITE_KIND,
+        "plural": conventions.SUITE_PLURAL,
+        "shortNames": [conventions.SUITE_SHORT_NAME],
+        "singular": conventions.SUITE_SINGULAR,
+    }
+    return _definition(names, evaluationsuite_schema(), {"status": {}}, _SUITE_COLUMNS)
+
+
 def build_crds() -> dict[str, dict[str, Any]]:
     """Every CustomResourceDefinition by the plural of its kind."""
-    crds = (build_crd(), build_rollout_crd())
+    crds = (build_crd(), build_rollout_crd(), build_suite_crd())
     return {crd["spec"]["names"]["plural"]: crd for crd in crds}
 
 
@@ -136,6 +150,12 @@ def llmrollout_schema() -> Schema:
     return _object_schema(LLMRollout)
 
 
+@cache
+def evaluationsuite_schema() -> Schema:
+    """The structural schema of an EvaluationSuite; see `llmdeployment_schema`."""
+    return _object_schema(EvaluationSuite)
+
+
 def _object_schema(model: type[ApiModel]) -> Schema:
     schema = structural_schema(model.model_json_schema(by_alias=True))
     parts = {name: accept_emptied(part) for name, part in schema["properties"].items()}
@@ -181,7 +201,8 @@ def accept_emptied(schema: Schema) -> Schema:
 
 def _may_be_emptied(name: str, field: Schema, parent: Schema) -> bool:
     optional = name not in parent.get("required", ())
-    return optional and field.get("type") == "object" and "required" not in field
+    may_be_empty = not {"required", "minProperties"} & field.keys()
+    return optional and field.get("type") == "object" and may_be_empty
 
 
 def _column(
@@ -213,6 +234,15 @@ _ROLLOUT_COLUMNS: Final = (
     _column("Outcome", ".status.outcome"),
     _column("Age", ".metadata.creationTimestamp", "date"),
     {**_column("Reason", ".status.outcomeReason"), "priority": 1},
+)
+_SUITE_COLUMNS: Final = (
+    _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+    _column("Kind", ".spec.kind"),
+    _column("Runner", ".spec.runner.type", "string", "Absent: Builtin."),
+    _column("Items", ".status.itemCount", "integer"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+    {**_column("Content", ".status.contentHash"), "priority": 1},
+    {**_column("Message", '.status.conditions[?(@.type=="Ready")].message'), "priority": 1},
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from rocksteady.api.crd import EXPECTS, UNQUOTED
+from rocksteady.api.crd import CURE, EXPECTS, UNQUOTED
 from rocksteady.api.fields import FieldError, Path, child_schema, format_path, quote
 
 _TYPE_WORDS: Final = {
@@ -32,9 +32,14 @@ def explain(details: Iterable[ErrorDetails], schema: Mapping[str, Any]) -> list[
     found: dict[Path, FieldError] = {}
     for detail in details:
         path, node = _resolve(detail["loc"], schema)
-        if path not in found:
+        if path not in found and not _only_follows(detail):
             found[path] = FieldError(format_path(path), _message(detail, node))
     return list(found.values())
+
+
+def _only_follows(detail: ErrorDetails) -> bool:
+    """True for a list that is too short only because entries of it are wrong, which is said."""
+    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 
 def _resolve(
@@ -57,7 +62,7 @@ def _message(detail: ErrorDetails, node: Mapping[str, Any]) -> str:
     if kind in _COUNTED:
         return _count(kind, value, node)
     if kind in {"string_too_long", "string_too_short"}:
-        return f"{_length(node)}, has {len(value)}"
+        return f"{_length(node)}, has {len(value)}{_cure(kind, node)}"
     if "enum" in node:
         return _choice(value, node["enum"])
     if kind in {"greater_than_equal", "less_than_equal"} and EXPECTS not in node:
@@ -73,7 +78,13 @@ def _missing(node: Mapping[str, Any]) -> str:
 def _count(kind: str, value: Any, node: Mapping[str, Any]) -> str:
     words, *keys = _COUNTED[kind]
     bound = next(node[key] for key in keys if key in node)
-    return f"must have {words} {bound} {'entry' if bound == 1 else 'entries'}, has {len(value)}"
+    entries = "entry" if bound == 1 else "entries"
+    return f"must have {words} {bound} {entries}, has {len(value)}{_cure(kind, node)}"
+
+
+def _cure(kind: str, node: Mapping[str, Any]) -> str:
+    """What to do when there is too much, where the model says it."""
+    return f": {node[CURE]}" if CURE in node and kind.endswith("too_long") else ""
 
 
 def _length(node: Mapping[str, Any]) -> str:

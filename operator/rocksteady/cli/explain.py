@@ -18,6 +18,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
     SignalTest,
 )
 from rocksteady.api.v1alpha1.policy import Approval
+from rocksteady.cli.explain_evaluations import evaluation_records, evaluation_tests
 from rocksteady.cli.screen import console, output_option, print_data
 from rocksteady.cli.session import Session, Target, cluster_options, run, world
 from rocksteady.cli.subject import attempt_of, read_subject
@@ -66,11 +67,13 @@ def told(key: str, attempt: LLMRollout, now: datetime) -> Iterator[str]:
     yield ""
     yield "Judged by"
     yield from _tests(spec.tests)
+    yield from evaluation_tests(spec.evaluations)
     yield ""
     yield "Decisions (UTC)"
     for decision in attempt.status.decisions:
         yield from _decision(decision, now)
     yield ""
+    yield from evaluation_records(attempt.status.evaluations, now)
     yield from _worth(attempt)
     yield _chain(attempt)
 

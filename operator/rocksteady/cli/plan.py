@@ -5,21 +5,23 @@ from typing import Any, Final
 
 import click
 
+from rocksteady import conventions
 from rocksteady.analysis.power import Detection
 from rocksteady.api.quantity import parse_quantity
-from rocksteady.api.reading import is_ours
-from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
+from rocksteady.api.reading import kind_of
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment, LLMDeploymentSpec
 from rocksteady.api.v1alpha1.policy import Capacity
 from rocksteady.cli.documents import ManifestError, read_manifests
+from rocksteady.cli.plan_evaluations import evaluation_plan
 from rocksteady.cli.wording import duration
 from rocksteady.metrics_sources import GATEWAY_TYPES
 from rocksteady.queries.profiles.base import SourceKind
 from rocksteady.queries.signals import Signal
 from rocksteady.resources.validation import validate_manifest
-from rocksteady.rollout.course import RESOURCE_AWARE_MIN
 from rocksteady.rollout.forecast import Forecast, detections, forecast
 from rocksteady.rollout.freezing import planned_seconds
 from rocksteady.rollout.policy import is_judged
+from rocksteady.rollout.standing import RESOURCE_AWARE_MIN
 
 ASSUMED_GATEWAY: Final = "Traefik"
 
@@ -40,15 +42,19 @@ ASSUMED_GATEWAY: Final = "Traefik"
 def plan(filename: str, requests_per_second: float | None, gateway_type: str | None) -> None:
     """Tell what a rollout of the LLMDeployments in FILE would do and see. Asks no cluster.
 
+    Suites are forecast when they stand in FILE too, with the ConfigMaps of their items.
     Exits with 1 when a manifest is invalid or there is none.
     """
     planned = 0
     try:
         with click.open_file(filename, encoding="utf-8") as stream:
-            for manifest in read_manifests(stream):
-                if is_ours(manifest):
-                    _plan(manifest, gateway_type, requests_per_second)
-                    planned += 1
+            manifests = list(read_manifests(stream))
+        for manifest in manifests:
+            if kind_of(manifest) == conventions.KIND:
+                deployment = _plan(manifest, gateway_type, requests_per_second)
+                for line in evaluation_plan(deployment, manifests):
+                    click.echo(line)
+                planned += 1
     except (ManifestError, OSError) as error:
         raise click.ClickException(f"{filename}: {error}") from error
     if not planned:
@@ -57,7 +63,8 @@ def plan(filename: str, requests_per_second: float | None, gateway_type: str | N
 
 def _plan(
     manifest: Mapping[str, Any], gateway_type: str | None, requests_per_second: float | None
-) -> None:
+) -> LLMDeployment:
+    """Tell of the rollout itself."""
     validation = validate_manifest(manifest, strict=True)
     name = (manifest.get("metadata") or {}).get("name", "(no name)")
     if validation.deployment is None:
@@ -69,13 +76,14 @@ def _plan(
             f"{name}: without slos and rollout there is nothing to judge by; a changed revision"
             " takes over as soon as it is ready"
         )
-        return
+        return validation.deployment
     found = forecast(spec, gateway_type or ASSUMED_GATEWAY, requests_per_second)
     click.echo(f"{name}: from the canary's first request to promotion {duration(found.seconds)}")
     for line in _told(spec, found, assumed=gateway_type is None):
         click.echo(line)
     for line in _detections(found, requests_per_second):
         click.echo(line)
+    return validation.deployment
 
 
 def _told(spec: LLMDeploymentSpec, found: Forecast, *, assumed: bool) -> Iterator[str]:

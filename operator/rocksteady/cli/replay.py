@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 import click
 
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout
+from rocksteady.cli.replay_view import print_evaluations, with_evaluations
 from rocksteady.cli.screen import output_option, print_data
 from rocksteady.cli.session import Session, Target, cluster_options, run, world
 from rocksteady.cli.subject import attempt_of, read_subject
@@ -20,6 +21,7 @@ from rocksteady.rollout.measuring import joined
 from rocksteady.rollout.recount import Recount, grid_of_record, recount
 from rocksteady.rollout.replay import Replay, Replayed, read_counts
 from rocksteady.rollout.replay import replay as compute_again
+from rocksteady.rollout.replay_evaluations import replay_evaluations
 
 DIFFERS: Final = 1
 NOTHING_COMPARED: Final = 3
@@ -52,20 +54,24 @@ def replay(
 ) -> None:
     """Compute every recorded decision of an attempt of NAME again, from its recorded counts.
 
-    Evidence must be equal to the last digit, and the chain of hashes whole. Exits with 1 when
-    something is not equal, and with 3 when nothing could be compared.
+    Evidence must be equal to the last digit, and the chain of hashes whole; so must be what
+    evaluations said, from the recorded results of their items. Exits with 1 when something is not
+    equal, and with 3 when nothing could be compared.
     """
     namespace, key, attempt = run(target, partial(_read, name=name, number=number))
     result = compute_again(attempt)
+    evaluations = replay_evaluations(attempt)
     sources = _sources(attempt, prometheus, metrics_sources)
     counted = _counted_anew(attempt, namespace, sources) if sources else ()
     if output is not None:
-        print_data(_data(key, result, counted), output)
+        data = _data(key, result, counted)
+        print_data(with_evaluations(data, evaluations), output)
     else:
         _print(key, result, counted)
-    if result.differs or any(one.differences for one in counted):
+        print_evaluations(evaluations)
+    if result.differs or evaluations.differs or any(one.differences for one in counted):
         sys.exit(DIFFERS)
-    if not result.compared and not any(one.equal for one in counted):
+    if not (result.compared or evaluations.compared or any(one.equal for one in counted)):
         sys.exit(NOTHING_COMPARED)
 
 

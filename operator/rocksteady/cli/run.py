@@ -35,6 +35,12 @@ _DEFAULT = Settings()
     help="Image of the init container that fetches models: the operator's own.",
 )
 @click.option(
+    "--harness-image",
+    default=defaults.DEFAULT_HARNESS_IMAGE,
+    show_default=True,
+    help="Image of the runners LMEval and Inspect.",
+)
+@click.option(
     "--client-namespaces",
     default="",
     help="Comma-separated namespaces of gateway, Prometheus and operator that NetworkPolicies let"
@@ -81,6 +87,7 @@ def run(
     kubeconfig: str | None,
     context_name: str | None,
     fetch_image: str,
+    harness_image: str,
     client_namespaces: str,
     workers: int,
     resync_seconds: float,
@@ -96,6 +103,7 @@ def run(
     configure_logging(log_level)
     settings = Settings(
         fetch_image=fetch_image,
+        harness_image=harness_image,
         client_namespaces=tuple(
             name.strip() for name in client_namespaces.split(",") if name.strip()
         ),

@@ -82,6 +82,14 @@ def share_bar(glyphs: Glyphs, percent: int, *, cells: int) -> str:
     return glyphs.full * filled + glyphs.empty * (cells - filled)
 
 
+def harmless(text: str) -> str:
+    """Text of others on one line, so that it can neither steer a terminal nor pass for ours."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def print_data(data: Any, output: str) -> None:
     """Print plain data as JSON or YAML."""
     if output == "json":

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from rocksteady import conventions
 from rocksteady.analysis.verdict import HOLD_EVIDENCE, Verdict
-from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Outcome, Phase
+from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord, LLMRollout, Outcome, Phase
 from rocksteady.api.v1alpha1.status import (
     Condition,
     ConditionStatus,
@@ -22,7 +22,7 @@ from rocksteady.api.v1alpha1.status import (
 )
 from rocksteady.cli.screen import Glyphs, evidence_bar, share_bar
 from rocksteady.cli.subject import Subject
-from rocksteady.cli.wording import moment_of, number_of, since
+from rocksteady.cli.wording import moment_of, number_of, score_of, since
 
 DECISIONS_SHOWN: Final = 5
 _BAR_CELLS: Final = 24
@@ -83,6 +83,7 @@ def _parts(subject: Subject, frame: Frame) -> Iterator[RenderableType]:
         if rollout.signals:
             yield _heading("Signals", "evidence of harm on a log scale, from 1 to its threshold")
             yield from (_signal(one, frame) for one in rollout.signals)
+    yield from _evaluations(subject)
     if subject.status.refused:
         yield _heading("Refused", "not tried again until changed or released")
         yield _refused(subject, frame)
@@ -159,7 +160,7 @@ def _since(attempt: LLMRollout | None, rollout: RolloutStatus) -> tuple[str, dat
 
 def _signal(signal: SignalStatus, frame: Frame) -> RenderableType:
     evidence, threshold = number_of(signal.evidence), number_of(signal.threshold)
-    style = _VERDICT_STYLES.get(Verdict(signal.verdict), "") if signal.verdict in _VERDICTS else ""
+    style = _style_of(signal.verdict)
     line = Table.grid(padding=(0, 2))
     line.add_column(width=_NAME_WIDTH)
     line.add_row(
@@ -173,6 +174,37 @@ def _signal(signal: SignalStatus, frame: Frame) -> RenderableType:
 
 def _bar(frame: Frame, evidence: float, threshold: float) -> str:
     return evidence_bar(frame.glyphs, evidence, threshold, HOLD_EVIDENCE, cells=_BAR_CELLS)
+
+
+def _evaluations(subject: Subject) -> Iterator[RenderableType]:
+    """What the suites of the attempt say, or of a first revision the condition about them."""
+    _, attempt = subject.current or ("", None)
+    if attempt is not None and attempt.status.evaluations:
+        yield _heading("Evaluations", "what suites say of the canary")
+        yield from map(_evaluation, attempt.status.evaluations)
+    elif attempt is None and (said := _first_evaluation(subject)):
+        yield _heading("Evaluations", "")
+        yield _indented(Text(said))
+
+
+def _first_evaluation(subject: Subject) -> str:
+    """What is said of a revision that has nothing to be compared with; empty: nothing."""
+    conditions = subject.status.conditions
+    return next((one.message for one in conditions if one.type == _EVALUATED), "")
+
+
+def _evaluation(record: EvaluationRecord) -> RenderableType:
+    style = _style_of(record.verdict)
+    line = Table.grid(padding=(0, 2))
+    line.add_column(min_width=_NAME_WIDTH)
+    line.add_row(
+        record.suite, record.stage.value, score_of(record), Text(record.verdict, style=style)
+    )
+    return Group(_indented(line), _indented(Text(f"{record.message}.", style="dim"), 2 * _INDENT))
+
+
+def _style_of(verdict: str) -> str:
+    return _VERDICT_STYLES.get(Verdict(verdict), "") if verdict in _VERDICTS else ""
 
 
 def _refused(subject: Subject, frame: Frame) -> RenderableType:
@@ -199,6 +231,8 @@ def _conditions(subject: Subject, frame: Frame) -> RenderableType:
         )
     shown = {status.rollout.waiting_for} if status.rollout else set()
     shown |= {line.message for line in status.decisions[:DECISIONS_SHOWN]}
+    if subject.current is None:
+        shown.add(_first_evaluation(subject))
     said = [one for one in status.conditions if _is_bad(one) and one.message not in {"", *shown}]
     notes = [_indented(Text(f"{one.type}: {one.message}")) for one in said]
     return Group(_indented(table), *notes)
@@ -246,4 +280,5 @@ def _indented(what: RenderableType, columns: int = _INDENT) -> Padding:
 
 
 _VERDICTS: Final = frozenset(verdict.value for verdict in Verdict)
+_EVALUATED: Final = conventions.EVALUATIONS_PASSED
 _NAME_WIDTH: Final = len("timePerOutputToken")

@@ -1,8 +1,10 @@
-"""How times, durations and evidence are written for people."""
+"""How times, durations, evidence and scores are written for people."""
 
 import math
 from datetime import datetime
 from typing import Final
+
+from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord
 
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
@@ -41,3 +43,10 @@ def number_of(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def score_of(record: EvaluationRecord) -> str:
+    """Share of the answered items that are correct, and all items; `-` while there are none."""
+    if record.score_percent is None:
+        return "-"
+    return f"{number_of(record.score_percent):.4g} %, {record.items} items"

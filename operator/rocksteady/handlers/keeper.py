@@ -17,7 +17,7 @@ GIVE_UP_SECONDS: Final = 240.0
 """How long watches may die again and again without ever being all connected."""
 CONNECT_SECONDS: Final = 60.0
 """How long all watches may take to be connected before they are started anew."""
-_OURS: Final = (kinds.LLM_DEPLOYMENT, kinds.LLM_ROLLOUT)
+_OURS: Final = (kinds.LLM_DEPLOYMENT, kinds.LLM_ROLLOUT, kinds.EVALUATION_SUITE)
 """Kinds without which there is nothing to be done; Helm leaves CRDs alone when it upgrades."""
 _LOOK_SECONDS: Final = 1.0
 _DELAY_MAX_SECONDS: Final = 30.0
@@ -105,7 +105,8 @@ class WatchKeeper:
         """Start watching what is served; returns what is not."""
         wanted = kinds.WATCHED
         served = [kind for kind in wanted if kind not in kinds.OPTIONAL or await self._has(kind)]
-        self._pulse.expect(kind.plural for kind in (kinds.LLM_DEPLOYMENT, *served))
+        ours = (kinds.LLM_DEPLOYMENT, kinds.EVALUATION_SUITE)
+        self._pulse.expect(kind.plural for kind in (*ours, *served))
         self._watches = self._spawn(served)
         self._watches.start()
         _log.info("watching", kinds=[kind.kind for kind in served])

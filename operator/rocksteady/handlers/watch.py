@@ -14,7 +14,7 @@ import kopf
 
 from rocksteady import conventions
 from rocksteady.ports import Key
-from rocksteady.resources.kinds import LLM_DEPLOYMENT, Kind
+from rocksteady.resources.kinds import EVALUATION_SUITE, LLM_DEPLOYMENT, Kind
 from rocksteady.resources.owned import controller_of
 
 SERVER_TIMEOUT_SECONDS: Final = 240
@@ -25,6 +25,7 @@ _GRACE_SECONDS: Final = 1.0
 _EXIT_SECONDS: Final = 5
 
 _CONTROLLED_BY_OTHERS: Final = frozenset({"Pod", "EndpointSlice"})
+"""A pod by its ReplicaSet or its Job."""
 
 Login = Callable[[], kopf.ConnectionInfo | kopf.AiohttpSession]
 Enqueue = Callable[[Key], None]
@@ -60,7 +61,7 @@ def owner_key(body: Any) -> Key | None:
 
 
 def build_registry(enqueue: Enqueue, login: Login, kinds: Iterable[Kind]) -> kopf.OperatorRegistry:
-    """Handlers for LLMDeployments and for the children of the given kinds."""
+    """Handlers for LLMDeployments, EvaluationSuites and the children of the given kinds."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
@@ -73,6 +74,13 @@ def build_registry(enqueue: Enqueue, login: Login, kinds: Iterable[Kind]) -> kop
     async def changed(namespace: str | None, name: str | None, **_: Any) -> None:
         if namespace and name:
             enqueue(Key(namespace, name))
+
+    @kopf.on.event(
+        EVALUATION_SUITE.group, EVALUATION_SUITE.version, EVALUATION_SUITE.plural, registry=registry
+    )
+    async def suite_changed(namespace: str | None, name: str | None, **_: Any) -> None:
+        if namespace and name:
+            enqueue(Key(namespace, name, EVALUATION_SUITE.kind))
 
     async def child_changed(body: kopf.Body, **_: Any) -> None:
         key = owner_key(body)

@@ -74,7 +74,7 @@ async def apply(
     if plan.prune:
         # What was rejected may be what sends requests to the new revision.
         held = _reached(snapshot) if findings else frozenset()
-        await _prune(snapshot, {*plan.running, *held}, plan.forget, wanted, cluster, observer)
+        await _prune(snapshot, plan, held, wanted, cluster, observer)
     return Applied(
         restored=tuple(restored),
         rejected=findings[0] if findings else None,
@@ -226,8 +226,8 @@ def _reached(snapshot: Snapshot) -> frozenset[str]:
 
 async def _prune(
     snapshot: Snapshot,
-    held: set[str],
-    forgotten: tuple[str, ...],
+    plan: Plan,
+    reached: frozenset[str],
     wanted: list[Manifest],
     cluster: ClusterWriter,
     observer: ReconcileObserver,
@@ -236,18 +236,23 @@ async def _prune(
 
     Args:
         snapshot: What is there.
-        held: Revisions of which nothing is deleted.
-        forgotten: Revisions whose records go.
+        plan: Of the revisions that run nothing is deleted, and records go only of those forgotten.
+        reached: Further revisions of which nothing is deleted.
         wanted: Manifests to hold.
         cluster: Where to delete.
         observer: Hears of each deletion.
     """
     keep = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted}
-    forget = {snapshot.owner.revision_name(revision) for revision in forgotten}
+    forget = {snapshot.owner.revision_name(revision) for revision in plan.forget}
+    held = {*plan.running, *reached}
     for (kind_name, name), live in reversed(tuple(snapshot.live.objects.items())):
         if (kind_name, name) in keep or "deletionTimestamp" in live["metadata"]:
             continue
-        if revision_of(live) in held:
+        is_evaluation = conventions.LABEL_CONTENT in (live["metadata"].get("labels") or {})
+        # While an attempt runs, nobody reads the suites of the spec whose contents these are.
+        if plan.course.is_open and is_evaluation and kind_name != kinds.JOB.kind:
+            continue
+        if revision_of(live) in held and not is_evaluation:
             continue
         if kind_name == kinds.CONTROLLER_REVISION.kind and name not in forget:
             continue

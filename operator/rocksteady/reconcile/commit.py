@@ -7,8 +7,10 @@ there, whoever is killed before it decides again.
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.llmrollout import LLMRolloutStatus
 from rocksteady.ports import ClusterWriter, Manifest, ReconcileObserver
+from rocksteady.reconcile.evaluation_render import render_contents
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
+from rocksteady.resources.kinds import kind_of
 from rocksteady.resources.owned import owned_manifest
 from rocksteady.rollout.course import Course
 
@@ -29,6 +31,10 @@ async def commit(
         await _write_status(snapshot, name, lifted, cluster, observer)
     if course.attempt is not None and course.name is not None:
         if course.begins:
+            # What it is judged by is kept before it is judged.
+            for manifest in render_contents(snapshot, course):
+                await cluster.apply(kind_of(manifest), manifest)
+                observer.applied(manifest["kind"], "apply")
             spec = course.attempt.spec.model_dump(mode="json", by_alias=True, exclude_none=True)
             body = {"spec": spec}
             revision = course.attempt.spec.canary.hash

@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from rocksteady import conventions
 from rocksteady.api.reading import read_rollout, read_status
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference, GatewayRouting
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 from rocksteady.ports import ClusterReader, Key, Manifest
+from rocksteady.reconcile.evaluations import read_kept, read_suites
 from rocksteady.reconcile.snapshot import Live, Snapshot, is_owned, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.labels import owned_labels, selector_text, server_selector
 from rocksteady.resources.owned import Owner
 from rocksteady.resources.validation import Validation, validate_manifest
+from rocksteady.rollout.evaluation_plan import needs_suites
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation, RevisionRecord, Workload
 from rocksteady.rollout.pod_trouble import find_trouble
@@ -41,6 +45,7 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
     gateways = await _read_gateways(owner, validation.deployment, cluster)
     status = read_status(manifest)
     rollouts, attempts_before = await _read_rollouts(owner, cluster)
+    kept = read_kept(live, await _read_evaluating_pods(owner, live, cluster))
     obstacle = _obstacle(validation) or missing
     observation = Observation(
         namespace=key.namespace,
@@ -63,8 +68,13 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
         annotations=manifest["metadata"].get("annotations") or {},
         addresses=await _read_addresses(owner, cluster),
         warnings=tuple(f"{warning.path}: {warning.message}" for warning in validation.warnings),
+        contents=frozenset(kept.contents),
+        runs=kept.runs,
     )
-    return Snapshot(manifest, owner, status, observation, live, frozen, rollouts)
+    if needs_suites(observation):
+        suites = await read_suites(owner.namespace, validation.deployment, cluster)
+        observation = replace(observation, suites=suites)
+    return Snapshot(manifest, owner, status, observation, live, frozen, rollouts, kept.contents)
 
 
 async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
@@ -77,6 +87,14 @@ async def _read_live(owner: Owner, cluster: ClusterReader) -> Live:
     mine = [found for listed in lists[1:] for found in listed if is_owned(owner, found)]
     objects = {(found["kind"], found["metadata"]["name"]): found for found in mine}
     return Live(objects, tuple(lists[0]))
+
+
+async def _read_evaluating_pods(owner: Owner, live: Live, cluster: ClusterReader) -> list[Manifest]:
+    """The pods of Jobs; none is looked for while there is no Job."""
+    if not any(live.of_kind(kinds.JOB)):
+        return []
+    labels = owned_labels(owner.name, component=conventions.COMPONENT_EVALUATION)
+    return await cluster.list(kinds.POD, owner.namespace, selector_text(labels))
 
 
 async def _read_rollouts(owner: Owner, cluster: ClusterReader) -> tuple[dict[str, Manifest], int]:

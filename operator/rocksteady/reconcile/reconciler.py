@@ -27,6 +27,7 @@ from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
 from rocksteady.rollout.course import Course, ends_unmeasured, takes_away
 from rocksteady.rollout.decide import decide
+from rocksteady.rollout.evaluation_scores import scores_of
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.reading import Trip
 from rocksteady.settings import Settings
@@ -116,6 +117,7 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
     said = announcements(snapshot.status, status, applied, plan.course)
     await needs.recorder.record(snapshot.manifest, said)
     needs.observer.decided(key, plan.course, needs.clock.now())
+    needs.observer.evaluated(key, scores_of(snapshot.observation, plan.course))
     needs.observer.conditions(key, {type_: claim.status for type_, claim in claims.items()})
     summary = " ".join(f"{type_}={claim.status}/{claim.reason}" for type_, claim in claims.items())
     rejected = applied.rejected is not None

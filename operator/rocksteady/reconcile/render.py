@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
+from rocksteady.conventions import ALL_PERCENT
 from rocksteady.ports import Manifest
+from rocksteady.reconcile.evaluation_render import render_evaluations
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds, network, workload
 from rocksteady.resources.model_volume import egress_ports
@@ -22,7 +24,11 @@ KEY_MAX_LENGTH: Final = 253
 
 def render(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest]:
     """All manifests to hold, in the order of `kinds.OWNED`."""
-    manifests = [*_revisions(snapshot, plan, settings), *_shared(snapshot, plan, settings)]
+    manifests = [
+        *_revisions(snapshot, plan, settings),
+        *_shared(snapshot, plan, settings),
+        *render_evaluations(snapshot, plan.course, settings),
+    ]
     order = [kind.kind for kind in kinds.OWNED]
     return sorted(manifests, key=lambda manifest: order.index(manifest["kind"]))
 
@@ -129,10 +135,12 @@ def _shared(snapshot: Snapshot, plan: Plan, settings: Settings) -> list[Manifest
     if plan.front is None:
         return []
     manifests = [
-        workload.build_front_service(owner, _selected(plan, plan.front)),
+        workload.build_front_service(
+            owner, workload.NOBODY if plan.closed else _selected(plan, plan.front)
+        ),
         workload.build_disruption_budget(owner),
     ]
-    weights = plan.split or {plan.front: network.FULL_WEIGHT}
+    weights = plan.split or {plan.front: 0 if plan.closed else ALL_PERCENT}
     gateway = deployment.spec.routing.gateway if deployment else None
     if gateway is None and not plan.prune:
         manifests.extend(_route_as_it_stands(snapshot, weights))

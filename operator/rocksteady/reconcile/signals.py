@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from rocksteady import errors
+from rocksteady.analysis.external_score import ScoreFound
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.llmrollout import (
     LLMRollout,
@@ -26,7 +27,7 @@ from rocksteady.queries.samples import TickGrid
 from rocksteady.queries.signals import RevisionTarget
 from rocksteady.reconcile.counting import Counting, count_segments, count_signal
 from rocksteady.reconcile.kept_segments import KeptSegments
-from rocksteady.rollout.course import begins_attempt, ledger_of, settled_stable
+from rocksteady.rollout.external_scores import score_of, score_queries
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.freezing import (
     ALPHA,
@@ -42,6 +43,7 @@ from rocksteady.rollout.measuring import Segment, grid_of, joined
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Gate, Reading, Start
+from rocksteady.rollout.standing import ledger_of, reads_history, settled_stable
 
 READING_SECONDS: Final = 30.0
 """How long all signals of an attempt may take to be read, of a pass that may take 60 s."""
@@ -81,7 +83,7 @@ class SignalGatherer:
         ledger = ledger_of(seen)
         if ledger.attempt is None or ledger.open is None:
             self.forget(_key(seen))
-            return replace(seen, start=await self._start(seen)) if begins_attempt(seen) else seen
+            return replace(seen, start=await self._start(seen)) if reads_history(seen) else seen
         reading = await self._reading(seen, ledger.open, ledger.attempt)
         return replace(seen, reading=reading)
 
@@ -108,7 +110,8 @@ class SignalGatherer:
             untold = spec.routing.gateway is not None and gateway == NO_GATEWAY
             said = _NO_TYPE.format(name) if untold else f"{by_spec}."
             return Start(unmeasurable=Finding("SloUnmeasurable", said))
-        if spec.rollout and spec.rollout.metrics and not source.custom_queries:
+        queried = bool(spec.rollout and spec.rollout.metrics) or _has_scores(spec)
+        if queried and not source.custom_queries:
             return Start(unmeasurable=Finding("CustomQueriesOff", _CUSTOM_OFF.format(name)))
         try:
             tests = await self._tests(seen, self._counting(seen, name, source), plans, stable)
@@ -191,6 +194,7 @@ class SignalGatherer:
         blind, invalid = _first(problems, _BLINDING), _first(problems, None)
         return Reading(
             gates=await self._gates(seen, attempt, tests, grid),
+            scores=await self._scores(seen, attempt, tests),
             ticks=joined(segments),
             blind=Finding(blind.reason, blind.message) if blind else None,
             invalid=Finding(invalid.reason, invalid.message) if invalid and not blind else None,
@@ -219,6 +223,23 @@ class SignalGatherer:
                 failed[query.gate] = error.message  # this gate's trouble, and no other signal's
         return judge_gates(attempt, values, failed)
 
+    async def _scores(
+        self, seen: Observation, attempt: LLMRollout, tests: RolloutTests
+    ) -> dict[tuple[str, str], ScoreFound | None]:
+        """Scores that were found elsewhere, as they are now."""
+        if self._metrics is None:
+            return {}
+        found: dict[tuple[str, str], ScoreFound | None] = {}
+        for query in score_queries(attempt, seen.namespace):
+            asked = (
+                self._metrics.value(tests.source, one, seen.now.timestamp()) for one in query.promql
+            )
+            try:
+                found[query.name, query.revision] = score_of(await asyncio.gather(*asked))
+            except errors.MetricsError:
+                found[query.name, query.revision] = None  # it holds until it can be read
+        return found
+
     def _counting(self, seen: Observation, name: str, source: MetricsSource) -> Counting:
         if self._metrics is None:
             raise errors.MetricsError(
@@ -244,7 +265,12 @@ def _key(seen: Observation) -> Key:
 
 
 def _wants_metrics(spec: LLMDeploymentSpec) -> bool:
-    return bool(objectives_of(spec)) or bool(spec.rollout and spec.rollout.metrics)
+    queried = bool(spec.rollout and spec.rollout.metrics) or _has_scores(spec)
+    return bool(objectives_of(spec)) or queried
+
+
+def _has_scores(spec: LLMDeploymentSpec) -> bool:
+    return any(evaluation.external is not None for evaluation in spec.evaluations)
 
 
 def _first(problems: Sequence[Problem], reasons: frozenset[ProblemReason] | None) -> Problem | None:
@@ -257,6 +283,7 @@ _NO_TYPE: Final = (
     " (Traefik, EnvoyGateway or Istio) in the operator's configuration."
 )
 _CUSTOM_OFF: Final = (
-    "spec.rollout.metrics: source {} takes no queries of users, since they can read across"
-    " namespaces. Set customQueries in the operator's configuration, or leave them out."
+    "spec.rollout.metrics, spec.evaluations[].external: source {} takes no queries of users, since"
+    " they can read across namespaces. Set customQueries in the operator's configuration, or leave"
+    " them out."
 )

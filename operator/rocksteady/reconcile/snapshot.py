@@ -10,6 +10,7 @@ from typing import Any
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
 from rocksteady.ports import Manifest
+from rocksteady.resources.evaluation import Content
 from rocksteady.resources.kinds import Kind
 from rocksteady.resources.owned import Owner, controller_of
 from rocksteady.rollout.observation import Observation
@@ -67,6 +68,7 @@ class Snapshot:
         live: What it owns.
         frozen: Contents that the target revision freezes, as they are now.
         rollouts: LLMRollouts by name, as the API server has them.
+        contents: Contents of suites that are kept, by the first 10 digits of their hashes.
     """
 
     manifest: Manifest
@@ -76,3 +78,4 @@ class Snapshot:
     live: Live
     frozen: tuple[FrozenText, ...]
     rollouts: Mapping[str, Manifest] = field(default_factory=dict)
+    contents: Mapping[str, Content] = field(default_factory=dict)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
-from rocksteady import errors
+from rocksteady import conventions, errors
 from rocksteady.ports import ClusterReader, Key
 from rocksteady.reconcile.queue import ShutDown, WorkQueue
 from rocksteady.reconcile.reconciler import Dependencies, Outcome, reconcile
+from rocksteady.reconcile.suite import reconcile_suite
 from rocksteady.resources import kinds
 
 
@@ -48,7 +49,7 @@ async def work(
         started = loop.time()
         try:
             async with asyncio.timeout(needs.settings.reconcile_timeout_seconds):
-                outcome = await reconcile(key, needs)
+                outcome = await _pass(key, needs)
         except errors.NotLeader:
             raise
         except (errors.Conflict, errors.NotFound) as error:
@@ -65,23 +66,36 @@ async def work(
             queue.done(key)
 
 
+async def _pass(key: Key, needs: Dependencies) -> Outcome:
+    """One pass over an object, by its kind."""
+    if key.kind == conventions.SUITE_KIND:
+        again, summary = await reconcile_suite(
+            key, needs.cluster, needs.clock.now(), needs.observer
+        )
+        return Outcome(again, summary)
+    return await reconcile(key, needs)
+
+
 async def resync(
     queue: WorkQueue,
     cluster: ClusterReader,
     seconds: float,
     on_failure: Callable[[errors.ClusterError], None],
 ) -> None:
-    """Queue all LLMDeployments now and then, for what a watch has missed.
+    """Queue all LLMDeployments and EvaluationSuites now and then, for what a watch has missed.
 
     Watches lose deletions after an expired list, and nothing reports a Gateway that was deleted.
     """
     while True:
         await asyncio.sleep(seconds)
         try:
-            found = await cluster.list(kinds.LLM_DEPLOYMENT)
+            found = [(kind.kind, one) for kind in _QUEUED for one in await cluster.list(kind)]
         except errors.ClusterError as error:
             on_failure(error)
             continue
-        for manifest in found:
+        for kind_name, manifest in found:
             metadata = manifest["metadata"]
-            queue.add(Key(metadata["namespace"], metadata["name"]))
+            queue.add(Key(metadata["namespace"], metadata["name"], kind_name))
+
+
+_QUEUED: Final = (kinds.LLM_DEPLOYMENT, kinds.EVALUATION_SUITE)

@@ -44,6 +44,10 @@ POD: Final = Kind("v1", "Pod", "pods")
 HTTP_ROUTE: Final = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 GATEWAY: Final = Kind("gateway.networking.k8s.io/v1", "Gateway", "gateways")
 POD_DISRUPTION_BUDGET: Final = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+JOB: Final = Kind("batch/v1", "Job", "jobs")
+EVALUATION_SUITE: Final = Kind(
+    conventions.API_VERSION, conventions.SUITE_KIND, conventions.SUITE_PLURAL
+)
 NETWORK_POLICY: Final = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 
 OWNED: Final = (
@@ -53,6 +57,7 @@ OWNED: Final = (
     NETWORK_POLICY,
     POD_DISRUPTION_BUDGET,
     DEPLOYMENT,
+    JOB,
     HTTP_ROUTE,
 )
 """What the operator owns, in the order in which it is applied: a pod finds its configuration and

@@ -10,8 +10,7 @@ from rocksteady.resources import kinds
 from rocksteady.resources.labels import server_selector
 from rocksteady.resources.owned import Owner, owned_manifest
 
-FULL_WEIGHT: Final = 100
-_DNS_PORT: Final = 53
+DNS_PORT: Final = 53
 _NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 
 
@@ -84,7 +83,7 @@ def build_network_policy(owner: Owner, access: Access) -> dict[str, Any]:
     """
     egress: list[dict[str, Any]] = []
     if access.egress_ports:
-        dns = [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]
+        dns = [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")]
         sources = [{"protocol": "TCP", "port": port} for port in access.egress_ports]
         egress = [{"ports": dns}, {"ports": sources}]
     port = {"protocol": "TCP", "port": conventions.MODEL_SERVER_PORT_NAME}

@@ -52,7 +52,13 @@ class Owner:
 
 
 def owned_manifest(
-    owner: Owner, kind: Kind, name: str, body: Mapping[str, Any], revision: str | None = None
+    owner: Owner,
+    kind: Kind,
+    name: str,
+    body: Mapping[str, Any],
+    revision: str | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A manifest with owner, labels and mark.
 
@@ -62,6 +68,7 @@ def owned_manifest(
         name: Of the object.
         body: Everything beside apiVersion, kind and metadata.
         revision: Hash of the revision that it belongs to; None: to all of them.
+        labels: All of its labels; None: those of `owned_labels`.
     """
     manifest: dict[str, Any] = {
         "apiVersion": kind.api_version,
@@ -69,7 +76,7 @@ def owned_manifest(
         "metadata": {
             "name": name,
             "namespace": owner.namespace,
-            "labels": owned_labels(owner.name, revision),
+            "labels": dict(labels or owned_labels(owner.name, revision)),
             "ownerReferences": [owner.reference()],
         },
         **body,

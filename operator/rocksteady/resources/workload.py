@@ -14,6 +14,10 @@ shorter than many cold starts and would call a healthy one failed. The deadline 
 that init containers take to fetch, which it cannot know: `rollout.pod_trouble` allows for that."""
 
 
+NOBODY: Final = "none"
+"""Stands for the revision in the selector of a Service that selects no pod."""
+
+
 def build_revision(
     owner: Owner, revision: str, number: int, data: Mapping[str, Any]
 ) -> dict[str, Any]:

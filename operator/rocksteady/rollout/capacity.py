@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Phase, RolloutPolicy
 from rocksteady.api.v1alpha1.policy import Capacity
-from rocksteady.rollout.policy import ALL
+from rocksteady.conventions import ALL_PERCENT
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ def share_at(policy: RolloutPolicy, weight_percent: int, replicas: int) -> Share
     if policy.capacity is Capacity.RESOURCE_AWARE:
         # Rounded up: a canary pod never carries more than one of stable's.
         # The last pod of stable is never taken for it: with one replica there is no canary.
-        canary = min(-(-weight_percent * replicas // ALL), replicas - 1)
+        canary = min(-(-weight_percent * replicas // ALL_PERCENT), replicas - 1)
         return Share(replicas - canary, canary)
-    if weight_percent >= ALL:
+    if weight_percent >= ALL_PERCENT:
         return Share(replicas, replicas)
     # canary / (canary + replicas) >= weight, in whole pods: none carries more than stable's, and
     # without a gateway that is the split.
-    canary = -(-weight_percent * replicas // (ALL - weight_percent))
+    canary = -(-weight_percent * replicas // (ALL_PERCENT - weight_percent))
     return Share(replicas, min(max(canary, policy.min_canary_replicas), replicas))
 
 
@@ -52,7 +52,7 @@ def goal_of(attempt: LLMRollout) -> int:
     """The weight, in percent, that the present step is to have; 100 in the bake."""
     status, steps = attempt.status, attempt.spec.policy.steps
     if status.phase in {Phase.BAKING, Phase.FINISHED}:
-        return ALL
+        return ALL_PERCENT
     return steps[min(max(status.step - 1, 0), len(steps) - 1)]
 
 
@@ -65,10 +65,10 @@ def weight_at(policy: RolloutPolicy, goal_percent: int, share: Share, *, gateway
     if share.canary == 0:
         return 0
     if not gateway:
-        return round(ALL * share.canary / (share.stable + share.canary))
-    if goal_percent < ALL:
+        return round(ALL_PERCENT * share.canary / (share.stable + share.canary))
+    if goal_percent < ALL_PERCENT:
         return goal_percent
-    return ALL - policy.holdback_percent if share.stable else ALL
+    return ALL_PERCENT - policy.holdback_percent if share.stable else ALL_PERCENT
 
 
 def attainable_steps(
@@ -85,6 +85,6 @@ def attainable_steps(
 
 def peak_replicas(policy: RolloutPolicy, replicas: int) -> int:
     """The most pods that a rollout needs at once."""
-    goals = (*policy.steps, ALL)
+    goals = (*policy.steps, ALL_PERCENT)
     shares = [share_at(policy, goal, replicas) for goal in goals]
     return max(share.stable + share.canary for share in shares)

@@ -6,7 +6,9 @@ from typing import Final
 from rocksteady import conventions
 from rocksteady.api.v1alpha1.status import ConditionStatus
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_claims import evaluation_claims
 from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.moves import EVALUATING
 from rocksteady.rollout.observation import Observation, RevisionRecord
 from rocksteady.rollout.plan import Claim, Roles
 from rocksteady.rollout.signal_claims import signal_claims
@@ -24,22 +26,25 @@ def claims_of(
         running: Replicas by revision.
     """
     claims = {
-        conventions.READY: _ready(seen, roles.front, roles.stable),
+        conventions.READY: _ready(seen, course, roles),
         conventions.RECONCILING: _reconciling(seen, course, running, roles),
         conventions.STALLED: _stalled(seen, course, roles),
     }
-    return {**claims, **signal_claims(seen, course)}
+    return {**claims, **signal_claims(seen, course), **evaluation_claims(seen, course)}
 
 
-def _ready(seen: Observation, front: str | None, stable: str | None) -> Claim:
+def _ready(seen: Observation, course: Course, roles: Roles) -> Claim:
     """True when users get answers."""
+    front, stable = roles.front, roles.stable
     workload = seen.workloads.get(front or "")
     if seen.wanted_replicas == 0:
         return Claim(
             ConditionStatus.FALSE, "ScaledToZero", "No replicas are wanted; scale up to serve."
         )
     if workload is None or workload.ready == 0 or stable is None:
-        problem = _problem(seen, front, None) or seen.route
+        started = workload is not None and workload.ready > 0
+        closed = course.closed if started else None
+        problem = _problem(seen, front, None) or seen.route or closed
         if problem is not None:
             return Claim(ConditionStatus.FALSE, problem.reason, problem.message)
         return Claim(ConditionStatus.FALSE, "Starting", _progress(seen, front) + ".")
@@ -89,7 +94,14 @@ def _reconciling(
 def _stalled(seen: Observation, course: Course, roles: Roles) -> Claim:
     """True when it will not go on without somebody's help."""
     stalled = course.move.stalled if course.move else None
-    problem = _problem(seen, roles.front, roles.canary) or seen.route or stalled or course.refusal
+    closed = course.closed if course.closed and course.closed.reason != EVALUATING else None
+    problem = (
+        _problem(seen, roles.front, roles.canary)
+        or seen.route
+        or stalled
+        or course.refusal
+        or closed
+    )
     if problem is None:
         return Claim(ConditionStatus.FALSE, "NotStalled", "Nothing is in the way.")
     return Claim(ConditionStatus.TRUE, problem.reason, problem.message)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rocksteady.analysis.verdict import SignalJudgement
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
 from rocksteady.api.v1alpha1.llmrollout import (
     Cause,
+    EvaluationTest,
     LLMRollout,
     LLMRolloutSpec,
     LLMRolloutStatus,
@@ -14,8 +16,19 @@ from rocksteady.api.v1alpha1.llmrollout import (
     Phase,
     RevisionReference,
 )
-from rocksteady.api.v1alpha1.policy import Capacity
+from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
+from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
+from rocksteady.rollout.evaluation_plan import (
+    due_again,
+    obstacle_of,
+    open_stages,
+    records_of,
+    runs_for,
+    wanted_contents,
+    without_content,
+)
+from rocksteady.rollout.evaluation_runs import Run
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.judging import (
@@ -26,25 +39,30 @@ from rocksteady.rollout.judging import (
     unmeasured,
 )
 from rocksteady.rollout.ledger import (
-    Ledger,
     forgiven_by,
-    handled_by,
     lifted,
-    read_ledger,
     refusal,
 )
 from rocksteady.rollout.machine import UNMEASURED_RULES, advance
 from rocksteady.rollout.moves import Action, Move, whole
 from rocksteady.rollout.observation import Observation, RevisionRecord
-from rocksteady.rollout.policy import is_judged, policy_of
+from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Reading, Trip
 from rocksteady.rollout.records import recorded
 from rocksteady.rollout.requests import read_requests
+from rocksteady.rollout.standing import (
+    begins_attempt,
+    handled_requests,
+    has_gateway,
+    ledger_of,
+    replicas_wanted,
+    settled_stable,
+    too_few,
+)
+from rocksteady.rollout.suites import freeze_tests, scheduled_tests
 
 SUSPENSIONS_MAX: Final = 2
 """After so many times a canary that nobody can see gets no requests any more."""
-RESOURCE_AWARE_MIN: Final = 2
-"""Replicas that `capacity: ResourceAware` needs: one keeps serving while the other is replaced."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,12 @@ class Course:
         refusal: Why the revision of the spec is not tried; None: nothing is against it.
         handled: Requests of people that were acted on.
         attempts: How many attempts there ever were.
+        evaluated: What its evaluations say, or those of the first revision.
+        runs: Runs of suites that there should be.
+        contents: First 10 digits of the contents of suites that are to be kept.
+        due_seconds: When a scheduled evaluation is due; None: none is.
+        closed: Why the first revision serves nobody, since an evaluation has not passed; None:
+            nothing is against it.
     """
 
     name: str | None = None
@@ -76,6 +100,11 @@ class Course:
     refusal: Finding | None = None
     handled: tuple[str, ...] = ()
     attempts: int = 0
+    evaluated: tuple[Evaluated, ...] = ()
+    runs: tuple[Run, ...] = ()
+    contents: frozenset[str] = frozenset()
+    due_seconds: float | None = None
+    closed: Finding | None = None
 
     @property
     def is_open(self) -> bool:
@@ -87,71 +116,6 @@ class Course:
         """Hash of the revision that takes over now; None: none does."""
         ended = self.attempt is not None and self.attempt.status.outcome is Outcome.PROMOTED
         return self.attempt.spec.canary.hash if self.attempt is not None and ended else None
-
-
-def handled_requests(seen: Observation) -> frozenset[str]:
-    """Requests that were acted on, by all that is known."""
-    return frozenset({*seen.reported.handled_requests, *handled_by(seen.attempts)})
-
-
-def ledger_of(seen: Observation) -> Ledger:
-    """The attempts so far."""
-    reported = seen.reported
-    counted = max(reported.attempts, seen.attempts_before)
-    return read_ledger(seen.attempts, reported.refused, counted, seen.now)
-
-
-def settled_stable(seen: Observation) -> str | None:
-    """The revision that serves, also when a promotion is on record that the status lacks.
-
-    The record is written first, so whoever is killed between the two finds it there.
-    """
-    ledger = ledger_of(seen)
-    last = ledger.last
-    if ledger.attempt is not None and ledger.attempt.spec.stable.hash in seen.revisions:
-        # The pointer moves when an attempt ends, so the record holds also when the status is lost.
-        return ledger.attempt.spec.stable.hash
-    if seen.stable is None and last is not None:
-        return _recorded_stable(seen, last[1])
-    if last is None or last[1].status.outcome is not Outcome.PROMOTED:
-        return seen.stable
-    rollout = seen.reported.rollout
-    spec = last[1].spec
-    # Of a later attempt that is reported somebody may have deleted the record.
-    later = seen.reported.attempts > spec.attempt
-    told = later or (rollout is not None and rollout.name == last[0] and rollout.outcome)
-    return seen.stable if told or seen.stable != spec.stable.hash else spec.canary.hash
-
-
-def _recorded_stable(seen: Observation, last: LLMRollout) -> str | None:
-    """The revision that serves, when the status is lost and none is ready: as an attempt left it.
-
-    None when that one runs no more: another has taken over without an attempt since.
-    """
-    promoted = last.status.outcome is Outcome.PROMOTED
-    revision = last.spec.canary.hash if promoted else last.spec.stable.hash
-    return revision if revision in seen.workloads else None
-
-
-def has_gateway(seen: Observation, attempt: LLMRollout) -> bool:
-    """True when a gateway splits the requests; while the spec cannot be read, if one did before."""
-    if seen.deployment is None:
-        return attempt.spec.policy.holdback_percent > 0
-    return seen.has_gateway
-
-
-def begins_attempt(seen: Observation) -> bool:
-    """True when the revision of the spec is to be tried now, as a canary."""
-    ledger = ledger_of(seen)
-    stable = settled_stable(seen)
-    return (
-        seen.target is not None
-        and seen.deployment is not None
-        and stable not in {None, seen.target}
-        and ledger.attempt is None
-        and is_judged(seen.deployment.spec)
-        and refusal(ledger, seen.target) is None
-    )
 
 
 def takes_away(seen: Observation) -> bool:
@@ -171,6 +135,7 @@ def plot(seen: Observation) -> Course:
     lifts = lifted(seen.attempts, seen.target, requests)
     forgiven = forgiven_by(ledger.refused, seen.attempts, requests)
     base = Course(
+        contents=wanted_contents(_newest_tests(seen), seen.suites),
         lifts=lifts,
         surplus=ledger.surplus,
         refused=tuple(entry for entry in ledger.refused.values() if entry.hash not in forgiven),
@@ -181,8 +146,17 @@ def plot(seen: Observation) -> Course:
         return _go_on(seen, base, ledger.open, ledger.attempt)
     if begins_attempt(seen):
         return _begin(seen, base)
+    if settled_stable(seen) is None and seen.target is not None and seen.deployment is not None:
+        return _first(seen, base, seen.deployment.spec, seen.target)
     blocked = None if seen.target is None else refusal(ledger, seen.target)
+    base = _scheduled(seen, base)
     return replace(base, refusal=None if settled_stable(seen) == seen.target else blocked)
+
+
+def _newest_tests(seen: Observation) -> tuple[EvaluationTest, ...]:
+    """What the evaluations of the newest attempt judged by."""
+    newest = max(seen.attempts.values(), key=lambda one: one.spec.attempt, default=None)
+    return newest.spec.evaluations if newest else ()
 
 
 def ends_unmeasured(seen: Observation) -> bool:
@@ -198,11 +172,17 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
     if attempt.status.started_at is None:
         return _started(seen, base, name, attempt.spec)
     reading = seen.reading or Reading()
+    spec = attempt.spec
+    scores = Scores(reading.scores, seen.now.timestamp()) if seen.reading else None
+    found = evaluate(spec.evaluations, spec.canary.hash, spec.stable.hash, seen.runs, scores)
+    evaluated = without_content(found, seen)
     pods = {revision: workload.ready for revision, workload in seen.workloads.items()}
     judgements = judge_reading(attempt, reading, pods)
-    move = advance(attempt, _facts(seen, attempt, reading, judgements))
+    facts = _facts(seen, attempt, reading, judgements)
+    move = advance(attempt, replace(facts, evaluations=evaluated))
     ticks = reading.ticks if attempt.status.first_tick_at else {}
     status = recorded(move, seen.now, judgements, ticks)
+    status = status.model_copy(update={"evaluations": records_of(evaluated)})
     handled = {*base.handled, *status.handled_requests}
     return replace(
         base,
@@ -211,23 +191,56 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
         move=move,
         judgements=judgements,
         handled=tuple(sorted(handled)),
+        evaluated=evaluated,
+        runs=runs_for(evaluated, open_stages(spec, status), seen),
+        contents=wanted_contents(spec.evaluations, seen.suites),
     )
+
+
+def _first(seen: Observation, base: Course, spec: LLMDeploymentSpec, target: str) -> Course:
+    """The first revision has nothing to be compared with: floors and safety are what it must meet.
+
+    Nothing is lost by keeping requests from it, for nothing else serves.
+    """
+    tests = freeze_tests(spec, seen.suites)
+    if isinstance(tests, Finding):
+        return replace(base, closed=tests)
+    evaluated = without_content(evaluate(tests, target, None, seen.runs), seen)
+    return replace(
+        base,
+        evaluated=evaluated,
+        runs=runs_for(evaluated, EvaluationStage, seen),
+        contents=wanted_contents(tests, seen.suites),
+        closed=obstacle_of(evaluated, EvaluationStage),
+    )
+
+
+def _scheduled(seen: Observation, base: Course) -> Course:
+    """What the revision that serves is asked again and again."""
+    stable = settled_stable(seen)
+    if seen.deployment is None or stable is None:
+        return base
+    tests = scheduled_tests(seen.deployment.spec, seen.suites)
+    evaluated = evaluate([test for test, _ in tests], stable, None, seen.runs)
+    first = runs_for(evaluated, EvaluationStage, seen)
+    again, due_seconds = due_again(tests, stable, seen)
+    runs = tuple(dict.fromkeys((*first, *again)))
+    return replace(base, evaluated=evaluated, runs=runs, due_seconds=due_seconds)
 
 
 def _begin(seen: Observation, base: Course) -> Course:
     """Begin an attempt, unless something is against it that a person must see to."""
     start, deployment = seen.start, seen.deployment
     stable, target = settled_stable(seen), seen.target
+    few = too_few(seen)
+    if few is not None:
+        return replace(base, refusal=few)
     if start is None or deployment is None or stable is None or target is None:
         return base
+    evaluations = freeze_tests(deployment.spec, seen.suites)
+    if isinstance(evaluations, Finding):
+        return replace(base, refusal=evaluations)
     policy = policy_of(deployment.spec)
-    if policy.capacity is Capacity.RESOURCE_AWARE and _wanted(seen) < RESOURCE_AWARE_MIN:
-        finding = Finding(
-            "InsufficientCapacity",
-            f"rollout.capacity ResourceAware needs at least {RESOURCE_AWARE_MIN} replicas, so that"
-            " one serves while the other is replaced. Raise replicas, or use Availability.",
-        )
-        return replace(base, refusal=finding)
     against = start.unmeasurable or start.unread
     if against is not None:
         return replace(base, refusal=against)
@@ -241,9 +254,11 @@ def _begin(seen: Observation, base: Course) -> Course:
         canary=_reference(seen, target),
         policy=policy,
         tests=start.tests,
+        evaluations=evaluations,
         requested_by=lifted_by,
     )
-    begun = replace(base, begins=True, attempts=number)
+    contents = wanted_contents(evaluations, seen.suites)
+    begun = replace(base, begins=True, attempts=number, contents=contents)
     return _started(seen, begun, f"{seen.name}-{number}", spec)
 
 
@@ -273,7 +288,7 @@ def _facts(
     return Facts(
         now=seen.now,
         target=seen.target,
-        replicas=_wanted(seen),
+        replicas=replicas_wanted(seen),
         gateway=gateway,
         canary=seen.workloads.get(spec.canary.hash),
         stable=seen.workloads.get(spec.stable.hash),
@@ -281,7 +296,7 @@ def _facts(
         requests=requests,
         paused=paused,
         measured=spec.tests is not None and bool(spec.tests.signals),
-        blind=_blind(attempt, reading, judgements),
+        blind=why_blind(attempt, reading, judgements),
         invalid=reading.invalid or (split_trouble(attempt, reading) if seen.has_gateway else None),
         judgements=judgements,
         gates=reading.gates,
@@ -291,10 +306,10 @@ def _facts(
     )
 
 
-def _blind(
+def why_blind(
     attempt: LLMRollout, reading: Reading, judgements: tuple[SignalJudgement, ...]
 ) -> Finding | None:
-    """Why the signals cannot be read.
+    """Why the signals cannot be read; None: they can.
 
     That a canary without requests is not counted is no reason, at first: it would never get any
     again.
@@ -313,14 +328,6 @@ def _fresh_trip(seen: Observation, attempt: LLMRollout) -> Trip | None:
     trip, since = seen.trip, attempt.status.step_since
     about = trip is not None and trip.revision == attempt.spec.canary.hash
     return trip if trip is not None and about and since is not None and trip.at > since else None
-
-
-def _wanted(seen: Observation) -> int:
-    """Replicas of the spec; while it cannot be read, those that stable has."""
-    if seen.wanted_replicas is not None:
-        return seen.wanted_replicas
-    workload = seen.workloads.get(settled_stable(seen) or "")
-    return workload.wanted if workload else 1
 
 
 def _lifted_by(seen: Observation, target: str) -> str:

@@ -13,11 +13,13 @@ from rocksteady.api.v1alpha1.policy import Capacity
 from rocksteady.api.v1alpha1.status import ConditionStatus
 from rocksteady.rollout.capacity import goal_of, share_at
 from rocksteady.rollout.claims import claims_of
-from rocksteady.rollout.course import Course, has_gateway, plot, settled_stable
+from rocksteady.rollout.course import Course, plot
+from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Plan, Roles
-from rocksteady.rollout.policy import ALL, is_judged
+from rocksteady.rollout.policy import is_judged
 from rocksteady.rollout.revisions import HISTORY_LIMIT
+from rocksteady.rollout.standing import has_gateway, settled_stable
 
 RECHECK_SECONDS: Final = 10.0
 """How often something is looked at again that no watch reports, such as a missing Gateway."""
@@ -52,6 +54,7 @@ def decide(seen: Observation) -> Plan:
         course=course,
         split=_split(seen, course),
         selected=_selected(seen, course),
+        closed=stable is None and course.closed is not None,
     )
 
 
@@ -61,7 +64,8 @@ def _next_look(seen: Observation, course: Course, *, settled: bool) -> float | N
         return _next_tick(course)
     if not settled:
         return RECHECK_SECONDS
-    return REFERENCE_SECONDS if seen.refers else None
+    waits = (REFERENCE_SECONDS if seen.refers else None, course.due_seconds)
+    return min((one for one in waits if one is not None), default=None)
 
 
 def _next_tick(course: Course) -> float:
@@ -81,20 +85,23 @@ def _stable_and_canary(seen: Observation, course: Course) -> tuple[str | None, s
     judged = seen.deployment is not None and is_judged(seen.deployment.spec)
     if stable is not None and (judged or course.refusal is not None):
         return stable, None
-    return _unjudged(seen, stable)
+    return _unjudged(seen, stable, course.closed)
 
 
-def _unjudged(seen: Observation, stable: str | None) -> tuple[str | None, str | None]:
+def _unjudged(
+    seen: Observation, stable: str | None, closed: Finding | None
+) -> tuple[str | None, str | None]:
     """Without anything to judge it by, the target becomes stable as soon as it can serve.
 
-    That is when all its wanted replicas are ready and requests can be sent to it.
+    That is when all its wanted replicas are ready and requests can be sent to it, and when nothing
+    is against a first one.
     """
     target = seen.target
     if target is None:  # the spec cannot be read: hold what stands, start nothing
         return stable, None
     if stable == target:
         return stable, None
-    if _is_ready(seen, target) and not seen.front_refused:
+    if _is_ready(seen, target) and not seen.front_refused and closed is None:
         return target, None
     return stable, target
 
@@ -198,7 +205,7 @@ def _split(seen: Observation, course: Course) -> dict[str, int]:
         return {}
     spec, status = course.attempt.spec, course.attempt.status
     weights = {
-        spec.stable.hash: ALL - status.weight_percent,
+        spec.stable.hash: conventions.ALL_PERCENT - status.weight_percent,
         spec.canary.hash: status.weight_percent,
     }
     reached = {
@@ -207,9 +214,9 @@ def _split(seen: Observation, course: Course) -> dict[str, int]:
         if seen.addresses.get(revision, 0) > 0
     }
     if not any(reached.values()) or not reached:
-        return {spec.stable.hash: ALL}
+        return {spec.stable.hash: conventions.ALL_PERCENT}
     if len(reached) == 1:
-        return dict.fromkeys(reached, ALL)
+        return dict.fromkeys(reached, conventions.ALL_PERCENT)
     return reached
 
 

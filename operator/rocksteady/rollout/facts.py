@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rocksteady.analysis.verdict import SignalJudgement
+from rocksteady.rollout.evaluating import Evaluated
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Workload
 from rocksteady.rollout.reading import Gate, Trip
@@ -33,6 +34,7 @@ class Facts:
         stable_burning: What stable itself spends of its error budget too fast; empty: nothing.
         step_requests: Requests that the canary answered since the step began; None: not counted.
         trip: What the fast lane saw; None: nothing.
+        evaluations: What the evaluations say.
     """
 
     now: datetime
@@ -52,3 +54,4 @@ class Facts:
     stable_burning: str = ""
     step_requests: int | None = None
     trip: Trip | None = None
+    evaluations: tuple[Evaluated, ...] = ()

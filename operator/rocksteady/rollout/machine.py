@@ -16,9 +16,11 @@ from typing import Any, Final
 from rocksteady.analysis.verdict import HOLD_EVIDENCE, Verdict
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, LLMRolloutStatus, Outcome, Phase
 from rocksteady.api.v1alpha1.policy import Approval
+from rocksteady.conventions import ALL_PERCENT
 from rocksteady.rollout.bakes import with_requests
 from rocksteady.rollout.capacity import goal_of, share_at, weight_at
 from rocksteady.rollout.deadline import back_to_stable, least_seconds, within_deadline
+from rocksteady.rollout.evaluation_moves import unevaluated, unevaluated_last, unfit
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.judging import proof_of
 from rocksteady.rollout.moves import (
@@ -35,7 +37,6 @@ from rocksteady.rollout.moves import (
     wait,
     whole,
 )
-from rocksteady.rollout.policy import ALL
 from rocksteady.rollout.requests import Request, Verb
 
 CONDEMNING: Final = frozenset({"CrashLooping", "OutOfMemory", "NeverReady"})
@@ -137,7 +138,7 @@ def _promote_at_once(attempt: LLMRollout, facts: Facts) -> Move | None:
         return None
     status = attempt.status
     if status.phase is Phase.BAKING:
-        if not _has_capacity(attempt, facts, ALL):
+        if not _has_capacity(attempt, facts, ALL_PERCENT):
             return None
         message = f"{request.actor} ended the bake of {attempt.spec.canary.label}."
         move = finish(status, facts.now, Outcome.PROMOTED, "PromoteRequested", message)
@@ -333,6 +334,7 @@ UNMEASURED_RULES: Final[Sequence[Rule]] = (_change_of_mind, _abort, _broken)
 RULES: Final[Sequence[Rule]] = (
     *UNMEASURED_RULES,
     _harmful,
+    unfit,
     _taken_away,
     _promote_at_once,
     _blind,
@@ -342,8 +344,10 @@ RULES: Final[Sequence[Rule]] = (
     _paused,
     _suspicious,
     _capacity,
+    unevaluated,
     _give_weight,
     _minimum,
+    unevaluated_last,
     _next,
 )
 """In the order in which they are asked; the last always acts."""

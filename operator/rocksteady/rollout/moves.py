@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from rocksteady.api.v1alpha1.llmrollout import Hold, LLMRolloutStatus, Outcome, Phase
+from rocksteady.conventions import ALL_PERCENT
 from rocksteady.rollout.finding import Finding
 
 
@@ -68,7 +69,11 @@ UNREADABLE: Final = "SpecUnreadable"
 """Reason to hold while no revision can be made of the spec."""
 NOTHING_WANTED: Final = "ScaledToZero"
 """Reason to hold while no replicas are wanted."""
-CLOCK_STOPS: Final = frozenset({"Paused", "AwaitingApproval", BLIND, UNREADABLE, NOTHING_WANTED})
+EVALUATING: Final = "EvaluationsRunning"
+"""Reason to hold while suites are being asked, which has deadlines of its own."""
+CLOCK_STOPS: Final = frozenset(
+    {"Paused", "AwaitingApproval", BLIND, UNREADABLE, NOTHING_WANTED, EVALUATING}
+)
 """Reasons to hold for which the progress deadline's clock stands still."""
 
 
@@ -135,7 +140,7 @@ def finish(
         "finished_at": whole(now),
         "hold": None,
         "taken_away_at": None,
-        "weight_percent": 100 if outcome is Outcome.PROMOTED else 0,
+        "weight_percent": ALL_PERCENT if outcome is Outcome.PROMOTED else 0,
     }
     return Move(status.model_copy(update=update), ACTION_OF_OUTCOME[outcome], reason, message)
 

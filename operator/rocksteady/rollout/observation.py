@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus
+from rocksteady.rollout.evaluation_runs import Run, RunSeen
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.reading import Reading, Start, Trip
+from rocksteady.rollout.suites import SuiteSeen
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -92,6 +94,9 @@ class Observation:
         start: What an attempt that begins now would be judged by; None: none is about to begin.
         reading: What was counted for the open attempt; None: nothing is.
         trip: What the fast lane saw; None: nothing.
+        suites: The suites of the spec by name; empty while an attempt has all that it froze.
+        contents: First 10 digits of the contents of suites that are kept.
+        runs: What is known of runs of suites.
     """
 
     namespace: str
@@ -118,6 +123,9 @@ class Observation:
     start: Start | None = None
     reading: Reading | None = None
     trip: Trip | None = None
+    suites: Mapping[str, SuiteSeen] = field(default_factory=dict)
+    contents: frozenset[str] = frozenset()
+    runs: Mapping[Run, RunSeen] = field(default_factory=dict)
 
     @property
     def has_gateway(self) -> bool:

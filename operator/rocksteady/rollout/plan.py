@@ -58,6 +58,7 @@ class Plan:
         course: What becomes of the attempt that runs, or that begins now.
         split: Weights by revision for the route, stable first; they sum to 100. A revision that
             requests cannot reach is absent. Empty: everything goes to `front`.
+        closed: True while nobody is served: the first revision has not passed its evaluations.
         selected: Revisions that the Service of the LLMDeployment selects, stable first; empty:
             `front` alone.
     """
@@ -73,3 +74,4 @@ class Plan:
     course: Course = field(default_factory=Course)
     split: Mapping[str, int] = field(default_factory=dict)
     selected: tuple[str, ...] = ()
+    closed: bool = False

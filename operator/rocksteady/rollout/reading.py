@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from rocksteady.analysis.counts import Ticks
+from rocksteady.analysis.external_score import ScoreFound
 from rocksteady.analysis.verdict import Verdict
 from rocksteady.api.v1alpha1.llmrollout import RolloutTests
 from rocksteady.rollout.finding import Finding
@@ -67,9 +68,11 @@ class Reading:
         blind: Why the signals cannot be read; None when they can.
         invalid: Why what was read cannot be trusted; None when it can.
         gates: What the user's own queries gave.
+        scores: By name and revision, scores that were found elsewhere; None: there is none.
     """
 
     ticks: Mapping[str, Ticks] = field(default_factory=dict)
     blind: Finding | None = None
     invalid: Finding | None = None
     gates: tuple[Gate, ...] = ()
+    scores: Mapping[tuple[str, str], ScoreFound | None] = field(default_factory=dict)

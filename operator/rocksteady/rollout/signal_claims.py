@@ -4,12 +4,13 @@ from rocksteady import conventions
 from rocksteady.analysis.split import check_split
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, Outcome
 from rocksteady.api.v1alpha1.status import ConditionStatus
-from rocksteady.rollout.course import Course, ledger_of
-from rocksteady.rollout.judging import requests_of_step, unmeasured
+from rocksteady.rollout.course import Course, why_blind
+from rocksteady.rollout.judging import requests_of_step
 from rocksteady.rollout.observation import Observation
 from rocksteady.rollout.plan import Claim
 from rocksteady.rollout.policy import is_judged
 from rocksteady.rollout.reading import Reading
+from rocksteady.rollout.standing import ledger_of
 
 
 def signal_claims(seen: Observation, course: Course) -> dict[str, Claim]:
@@ -36,8 +37,8 @@ def _metrics_available(seen: Observation, course: Course) -> Claim:
     if seen.reading is None and seen.trip is not None:
         return _metrics_as_reported(seen)
     reading = seen.reading or Reading()
-    silent = unmeasured(course.judgements) if course.attempt.status.weight_percent else None
-    problem = reading.blind or reading.invalid or silent
+    blind = why_blind(course.attempt, reading, course.judgements)
+    problem = blind or reading.invalid
     if problem is not None:
         return Claim(ConditionStatus.FALSE, problem.reason, problem.message)
     source = course.attempt.spec.tests.source

@@ -2,13 +2,16 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
+from rocksteady.adapters.evaluation_telemetry import VERDICTS
 from rocksteady.adapters.telemetry import Telemetry, configure_logging
 from rocksteady.ports import Key
+from rocksteady.rollout.evaluation_scores import EvaluationScore
 from rocksteady.rollout.reading import Trip
 from tests.builders import NOW
 
@@ -97,6 +100,72 @@ def test_passes_writes_and_requests__are_counted(telemetry: Telemetry) -> None:
     for code in ("200", "0"):
         labels = {"verb": "PATCH", "resource": "deployments", "code": code}
         assert value(telemetry, "rocksteady_api_requests_total", **labels) == 1
+
+
+SCORE = EvaluationScore(
+    revision="bbbbbbbbbb",
+    baseline="aaaaaaaaaa",
+    suite="golden",
+    verdict="Passed",
+    score=0.9,
+    standard_error=0.03,
+    answered=100,
+    unanswered=2,
+    difference=-0.01,
+    lower=-0.019,
+    upper=0.02,
+    completed_at=NOW,
+)
+
+
+def evaluation(telemetry: Telemetry, metric: str, **labels: str) -> float | None:
+    of = {"namespace": "demo", "deployment": "chat", "revision": "bbbbbbbbbb", "suite": "golden"}
+    return value(telemetry, f"rocksteady_eval_{metric}", **of, **labels)
+
+
+def evaluation_series(telemetry: Telemetry) -> int:
+    return sum(
+        sample.name.startswith("rocksteady_eval_")
+        for metric in telemetry.registry.collect()
+        for sample in metric.samples
+    )
+
+
+def test_evaluations__are_shown_with_what_a_gate_can_be_computed_from(telemetry: Telemetry) -> None:
+    telemetry.evaluated(CHAT, [SCORE])
+    alone = ("score", "stderr", "samples", "errors", "completed_timestamp_seconds")
+    found = [evaluation(telemetry, metric) for metric in alone]
+    assert found == [0.9, 0.03, 100, 2, NOW.timestamp()]
+    compared = [
+        evaluation(telemetry, metric, baseline_revision="aaaaaaaaaa")
+        for metric in ("diff", "diff_lower", "diff_upper")
+    ]
+    assert compared == [-0.01, -0.019, 0.02]
+
+
+def test_evaluations__have_one_verdict_of_all_that_there_are(telemetry: Telemetry) -> None:
+    telemetry.evaluated(CHAT, [replace(SCORE, verdict="Running", score=None)])
+    states = {verdict: evaluation(telemetry, "verdict", verdict=verdict) for verdict in VERDICTS}
+    holds = {"Passed": 0, "Failed": 0, "Inconclusive": 0, "Error": 0, "Running": 1}
+    assert states == holds
+    assert evaluation(telemetry, "score") is None
+
+
+def test_evaluations__of_another_attempt_take_the_place_of_those_before(
+    telemetry: Telemetry,
+) -> None:
+    telemetry.evaluated(TALK, [SCORE])
+    telemetry.evaluated(CHAT, [SCORE])
+    telemetry.evaluated(CHAT, [replace(SCORE, revision="cccccccccc", difference=None)])
+    assert evaluation(telemetry, "score") is None
+    telemetry.evaluated(CHAT, [])
+    assert evaluation_series(telemetry) == 8 + len(VERDICTS), "those of the other deployment stay"
+
+
+def test_evaluations__go_with_their_deployment(telemetry: Telemetry) -> None:
+    telemetry.evaluated(CHAT, [SCORE])
+    telemetry.forgotten(CHAT)
+    assert evaluation_series(telemetry) == 0
 
 
 def test_leader_and_watches__are_shown(telemetry: Telemetry) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +13,8 @@ from rocksteady.api.crd import (
     accept_emptied,
     build_crd,
     build_rollout_crd,
+    build_suite_crd,
+    evaluationsuite_schema,
     llmdeployment_schema,
     structural_schema,
 )
@@ -248,13 +250,13 @@ def _levels(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 LEVELS = dict(_levels(build_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
 ROLLOUT = dict(_levels(build_rollout_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
-BOTH = pytest.mark.parametrize(
-    "levels",
-    [pytest.param(LEVELS, id="LLMDeployment"), pytest.param(ROLLOUT, id="LLMRollout")],
-)
+SUITE = dict(_levels(build_suite_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+WRITTEN = [pytest.param(LEVELS, id="LLMDeployment"), pytest.param(SUITE, id="EvaluationSuite")]
+BY_PEOPLE = pytest.mark.parametrize("levels", WRITTEN)
+EACH = pytest.mark.parametrize("levels", [*WRITTEN, pytest.param(ROLLOUT, id="LLMRollout")])
 
 
-@BOTH
+@EACH
 def test_build_crd__is_free_of_what_a_structural_schema_has_not(levels: dict[str, Schema]) -> None:
     foreign = {"$ref", "$defs", "title", "const", "discriminator", "oneOf", EXPECTS}
 
@@ -264,12 +266,14 @@ def test_build_crd__is_free_of_what_a_structural_schema_has_not(levels: dict[str
         assert not {"properties", "additionalProperties"} <= schema.keys(), path
 
 
-def test_build_crd__bounds_every_field_of_the_spec() -> None:
+@BY_PEOPLE
+def test_build_crd__bounds_every_field_of_the_spec(levels: dict[str, Schema]) -> None:
     bounds = {"maximum", "maxLength", "maxItems", "maxProperties", "enum", "properties"}
     unbounded = [
         path
-        for path, schema in LEVELS.items()
+        for path, schema in levels.items()
         if path.startswith(".spec")
+        and schema.get("type") != "boolean"
         and not bounds & schema.keys()
         and not schema.get("x-kubernetes-preserve-unknown-fields")
     ]
@@ -277,7 +281,7 @@ def test_build_crd__bounds_every_field_of_the_spec() -> None:
     assert unbounded == []
 
 
-@BOTH
+@EACH
 def test_build_crd__describes_every_field(levels: dict[str, Schema]) -> None:
     bare = [
         path
@@ -290,7 +294,7 @@ def test_build_crd__describes_every_field(levels: dict[str, Schema]) -> None:
     assert bare == []
 
 
-@BOTH
+@EACH
 def test_build_crd__says_how_each_list_merges(levels: dict[str, Schema]) -> None:
     lists = {path: schema for path, schema in levels.items() if schema.get("type") == "array"}
 
@@ -308,11 +312,25 @@ def test_build_crd__stores_only_defaults_that_never_change() -> None:
     }
 
 
-def test_llmdeployment_schema__says_in_words_what_each_pattern_asks_for() -> None:
-    patterns = {
-        path: schema for path, schema in _levels(llmdeployment_schema()) if "pattern" in schema
+def test_build_suite_crd__stores_only_defaults_that_are_part_of_the_content() -> None:
+    defaults = {path: schema["default"] for path, schema in SUITE.items() if "default" in schema}
+
+    assert defaults == {
+        ".spec.kind": "Quality",
+        ".spec.runner.lmEval.api": "ChatCompletions",
+        ".spec.sampling.temperature": "0",
+        ".spec.sampling.topP": "1",
+        ".spec.sampling.maxTokens": 512,
+        ".spec.sampling.seed": 1234,
+        ".spec.sampling.samplesPerItem": 1,
+        ".spec.reveal": False,
     }
-    wordless = [path for path, schema in patterns.items() if EXPECTS not in schema]
+
+
+@pytest.mark.parametrize("schema", [llmdeployment_schema, evaluationsuite_schema])
+def test_schemas__say_in_words_what_each_pattern_asks_for(schema: Callable[[], Schema]) -> None:
+    patterns = {path: field for path, field in _levels(schema()) if "pattern" in field}
+    wordless = [path for path, field in patterns.items() if EXPECTS not in field]
 
     # Nobody writes a status by hand.
     assert [path for path in wordless if path.startswith(".spec")] == []

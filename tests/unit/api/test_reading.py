@@ -1,7 +1,7 @@
 import pytest
 
-from rocksteady.api.reading import is_ours, read_status
-from tests.cases.manifests import BASE, Manifest, build
+from rocksteady.api.reading import kind_of, read_manifest, read_status
+from tests.cases.manifests import BASE, SUITE, Manifest, build
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,23 @@ def test_read_status__reads(status: Manifest | None, observed_generation: int) -
 
 
 @pytest.mark.parametrize(
-    ("manifest", "ours"),
+    ("manifest", "kind"),
     [
-        pytest.param(BASE, True, id="an LLMDeployment"),
-        pytest.param({"apiVersion": "rocksteady.dev/v1", "kind": "X"}, True, id="our group"),
-        pytest.param({"kind": "LLMDeployment"}, True, id="our kind without a group"),
-        pytest.param({"apiVersion": "v1", "kind": "ConfigMap"}, False, id="a ConfigMap"),
+        pytest.param(BASE, "LLMDeployment", id="an LLMDeployment"),
+        pytest.param(SUITE, "EvaluationSuite", id="an EvaluationSuite"),
+        pytest.param({"kind": "EvaluationSuite"}, "EvaluationSuite", id="our kind, no group"),
+        pytest.param({**SUITE, "kind": "EvalSuite"}, "EvaluationSuite", id="a slip of the pen"),
+        pytest.param({**BASE, "kind": "X"}, "LLMDeployment", id="our group, nothing like ours"),
+        pytest.param({"apiVersion": "v1", "kind": "ConfigMap"}, None, id="a ConfigMap"),
     ],
 )
-def test_is_ours__goes_by_group_or_kind(manifest: Manifest, ours: bool) -> None:  # noqa: FBT001
-    assert is_ours(manifest) is ours
+def test_kind_of__goes_by_kind_or_group(manifest: Manifest, kind: str | None) -> None:
+    assert kind_of(manifest) == kind
+
+
+def test_read_manifest__names_the_field_whose_text_is_no_utf_8() -> None:
+    deployment, errors = read_manifest(build({"spec.engine.args": ["-x", "\udc00"]}), strict=True)
+
+    assert deployment is None
+    assert [error.path for error in errors] == ["spec.engine.args[1]"]
+    assert "half of a surrogate pair" in errors[0].message

@@ -5,7 +5,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from rocksteady.cli.lint import lint
-from tests.cases.manifests import BASE, Manifest, build
+from tests.cases.manifests import BASE, SUITE, Manifest, build
 
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "rules"}}
 INVALID = build({"spec.engine.type": "vlm", "spec.replica": 2})
@@ -43,6 +43,20 @@ def test_lint__names_file_object_field_and_cure(tmp_path: Path) -> None:
     assert result.stderr == "checked: 1, errors: 2, warnings: 0\n"
 
 
+def test_lint__checks_suites_beside_deployments() -> None:
+    broken = build({"spec.items.inline": [], "spec.kind": "Safty"}, SUITE)
+
+    result = run("-", stdin=text_of(BASE, SUITE, broken))
+
+    subject = "-: EvaluationSuite/golden"
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f"{subject}: spec.kind: must be one of Quality, Safety, not 'Safty'; did you mean Safety?\n"
+        f"{subject}: spec.items.inline: must have at least 1 entry, has 0\n"
+    )
+    assert result.stderr == "checked: 3, errors: 2, warnings: 0\n"
+
+
 def test_lint__prints_warnings_and_succeeds() -> None:
     result = run("-", stdin=text_of(UNPINNED))
 
@@ -73,7 +87,7 @@ def test_lint__looks_into_a_list() -> None:
 @pytest.mark.parametrize(
     ("stdin", "message"),
     [
-        pytest.param("", "no LLMDeployment in -: nothing was checked", id="an empty file"),
+        pytest.param("", "no LLMDeployment or EvaluationSuite in -: nothing", id="an empty file"),
         pytest.param(text_of(CONFIG_MAP), "nothing was checked", id="a file of other kinds"),
         pytest.param("a: [", "-: line 1, column 5: expected", id="broken YAML"),
         pytest.param(
@@ -90,6 +104,16 @@ def test_lint__looks_into_a_list() -> None:
             text_of({**BASE, "kind": "LLMDeploymnet"}),
             "LLMDeploymnet/chat: kind: must be LLMDeployment",
             id="a misspelt kind is not passed over",
+        ),
+        pytest.param(
+            text_of({**SUITE, "kind": "EvaluationSuit"}),
+            "EvaluationSuit/golden: kind: must be EvaluationSuite",
+            id="a misspelt kind of suite is not passed over",
+        ),
+        pytest.param(
+            text_of(SUITE).replace("Paris", '"\\ud800"').encode(),
+            "spec.items.inline[0].checks[0].texts[0]: character 1 is half of a surrogate pair",
+            id="a text that is no UTF-8",
         ),
         pytest.param(
             text_of({**BASE, "metadata": {}}),

@@ -1,11 +1,13 @@
 """What `plan` forecasts from a manifest."""
 
+import json
 from typing import Any
 
 import pytest
 import yaml
 
 from tests.cases.manifests import BASE, build
+from tests.fakes.evaluations import suite
 from tests.fakes.persons_world import PersonsWorld
 from tests.unit.cli.golden import matches
 
@@ -78,6 +80,68 @@ def test_plan__names_what_the_gateway_does_not_measure() -> None:
 
 def test_plan__without_a_policy_there_is_nothing_to_judge_by() -> None:
     assert "takes over as soon as it is ready" in planned({})
+
+
+def with_suites(*gates: dict[str, Any], suites: list[dict[str, Any]], **changes: Any) -> str:
+    """The plan of a spec with these evaluations, from a file that has these manifests too."""
+    evaluated = build({**JUDGED, "spec.evaluations": list(gates), **changes})
+    stdin = yaml.safe_dump_all([*suites, evaluated])
+    result = PersonsWorld().run("plan", "-f", "-", stdin=stdin)
+    assert result.exit_code == 0, result.output
+    return result.output.partition("\nEvaluations\n")[2]
+
+
+def test_plan__forecasts_what_suites_can_show_and_how_long_they_take() -> None:
+    gates = [
+        {"suite": "large", "stage": "BeforeTraffic"},
+        {"suite": "attacks", "stage": "BeforePromotion"},
+    ]
+    attacks = suite(30, "attacks", kind="Safety", limits={"deadlineSeconds": 600})
+    del attacks["spec"]["marginPoints"]
+
+    matches(
+        "plan-evaluations",
+        with_suites(*gates, suites=[suite(900, "large", marginPoints="2"), attacks]),
+    )
+
+
+def test_plan__reads_items_from_a_config_map_of_the_file() -> None:
+    items = [
+        {"id": f"q{n}", "prompt": "Hi", "checks": [{"type": "Exact", "texts": ["Hi"]}]}
+        for n in range(7)
+    ]
+    stored = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "questions"},
+        "data": {"items.json": json.dumps(items)},
+    }
+    named = suite(1)
+    named["spec"]["items"] = {"configMap": {"name": "questions", "key": "items.json"}}
+    gate = {"suite": "golden", "stage": "BeforeTraffic"}
+
+    assert "margin 10 points, 7 items" in with_suites(gate, suites=[named, stored])
+    lost = with_suites(gate, suites=[named])
+    assert "golden: NOT FORECAST: EvaluationSuite golden: ConfigMap questions has no key" in lost
+
+
+def test_plan__does_not_forecast_what_it_does_not_know() -> None:
+    harness = suite(
+        1, "harness", runner={"type": "LMEval", "lmEval": {"tasks": ["arc"], "metric": "acc"}}
+    )
+    del harness["spec"]["items"]
+    text = with_suites(
+        {"suite": "missing", "stage": "BeforeTraffic"},
+        {"suite": "harness", "stage": "BeforeTraffic"},
+        {"suite": "nightly", "stage": "Scheduled", "intervalSeconds": 3600},
+        suites=[harness],
+        **{"spec.rollout": {"progressDeadlineSeconds": 900, "onDeadline": "Rollback"}},
+    )
+
+    assert "missing: NOT FORECAST: no EvaluationSuite missing in this file\n" in text
+    assert "only the runner knows how many items there are" in text
+    assert "nightly, Scheduled: is no part of a rollout\n" in text
+    assert "progressDeadlineSeconds (15m) may come first: rolled back\n" in text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from rocksteady.api.v1alpha1.llmrollout import CountedTicks, LLMRollout
 from rocksteady.queries.samples import Series
 from rocksteady.queries.signals import RevisionTarget
 from tests.builders import NAME, NAMESPACE, NOW, A, B, llm_deployment
+from tests.fakes.evaluated_story import EvaluatedStory, suite_of, worse
 from tests.fakes.persons_world import PersonsWorld, RecordedSeries
 from tests.fakes.recording import FakeClock
 from tests.fakes.rollout_story import RolloutStory, failing, healthy, rollout_manifest
@@ -45,6 +46,12 @@ def test_history__lists_the_newest_attempt_first() -> None:
 
     assert result.exit_code == 0
     matches("history", result.output)
+
+
+def test_history__names_an_evaluation_as_the_reason() -> None:
+    text = PersonsWorld.of(worse().run()).run("history", NAME).output
+
+    assert re.search(r"RolledBack +EvaluationFailed ", text)
 
 
 def test_history__is_data_for_programs() -> None:
@@ -86,6 +93,27 @@ def test_explain__tells_a_rollback() -> None:
 
 def test_explain__tells_what_a_pass_is_worth() -> None:
     matches("explain-promoted", PersonsWorld.of(twice()).run("explain", NAME).output)
+
+
+def test_explain__tells_what_suites_judged_by_and_said() -> None:
+    matches("explain-evaluated", PersonsWorld.of(worse().run()).run("explain", NAME).output)
+
+
+def test_explain__tells_what_is_frozen_of_every_suite() -> None:
+    story = EvaluatedStory(
+        suites=(
+            suite_of(900, "large", minScorePercent="60", maxLatencyIncreasePercent=20),
+            suite_of(30, "attacks", kind="Safety", marginPoints=None),
+        )
+    )
+    text = PersonsWorld.of(story.run(90)).run("explain", NAME, width=200).output
+
+    assert (
+        "BeforeTraffic: margin 10 points, floor 60 %, judged after 300, 600 and 900 items,"
+        " up to 20 % more seconds for an answer, a failure rolls back\n"
+    ) in text
+    assert "BeforeTraffic: no attack may succeed, 30 items, a failure rolls back\n" in text
+    assert "large, BeforeTraffic: Running\n" in text
 
 
 def test_explain__takes_an_older_attempt() -> None:
@@ -165,6 +193,29 @@ def test_replay__is_data_for_programs() -> None:
     said = json.loads(result.output)
     assert (said["rollout"], said["equal"], said["compared"]) == ("chat-1", True, 2)
     assert said["brokenAt"] is None
+
+
+def test_replay__says_of_evaluations_too_that_they_are_equal() -> None:
+    result = PersonsWorld.of(worse().run()).run("replay", NAME)
+
+    assert result.exit_code == 0, result.output
+    matches("replay-evaluated", result.output)
+
+
+def test_replay__of_a_changed_evaluation_is_not_equal() -> None:
+    attempt = worse().run().attempt
+    [record] = attempt.status.evaluations
+    changed = (record.model_copy(update={"verdict": "Passed"}),)
+    world = world_of(with_status(attempt, evaluations=changed))
+
+    text, data = world.run("replay", NAME), world.run("replay", NAME, "-o", "json")
+
+    assert (text.exit_code, data.exit_code) == (1, 1)
+    assert "evaluation golden (BeforeTraffic): Passed, NOT EQUAL" in text.output
+    assert "golden: verdict is recorded as Passed, computed as Failed" in text.output
+    said = json.loads(data.output)
+    assert said["equal"] is False
+    assert [one["suite"] for one in said["evaluations"]] == ["golden"]
 
 
 # --- replay from Prometheus

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from rocksteady.cli.screen import DRAWN, TYPED, evidence_bar, share_bar
 from rocksteady.resources import kinds
-from tests.builders import llm_deployment
+from tests.builders import A, B, llm_deployment
+from tests.fakes.evaluated_story import equal, suite_of
 from tests.fakes.persons_world import PersonsWorld
 from tests.fakes.rollout_story import RolloutStory, failing, healthy, slow
 from tests.unit.cli.golden import matches
@@ -46,6 +47,40 @@ def test_status__shows_a_bake() -> None:
 
 def test_status__shows_the_end_of_a_promotion() -> None:
     matches("status-promoted", shown(RolloutStory(healthy).run()))
+
+
+def test_status__shows_what_suites_say_of_a_canary() -> None:
+    story = equal()
+    story.suites += (suite_of(30, "attacks", kind="Safety", marginPoints=None),)
+
+    matches("status-evaluated", shown(story.run(90)))
+
+
+def test_status__shows_a_suite_that_is_being_asked() -> None:
+    story = equal()
+    story.results = {A: "1" * 150}
+
+    text = shown(story.run(90), width=80)
+
+    assert "golden              BeforeTraffic  -  Running\n" in text
+    assert f"    golden is being asked: {B}.\n" in text
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+
+
+def test_status__says_of_a_first_revision_what_its_suites_say() -> None:
+    condition = {
+        "type": "EvaluationsPassed",
+        "status": "False",
+        "reason": "EvaluationFailed",
+        "message": "golden 10/40 (25 %) correct: below the floor.",
+        "lastTransitionTime": "2026-11-23T12:00:00Z",
+    }
+    manifest = {**llm_deployment(), "status": {"conditions": [condition]}}
+
+    text = PersonsWorld([manifest]).run("status", "chat").output
+
+    assert "Evaluations\n  golden 10/40 (25 %) correct: below the floor.\n" in text
+    assert text.count("below the floor") == 1
 
 
 def test_status__of_a_deployment_that_never_rolled_out_says_so() -> None:

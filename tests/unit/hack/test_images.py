@@ -131,7 +131,8 @@ def test_recipe__every_listed_name_has_one() -> None:
 
 
 def test_recipe__images_from_packages_see_all_that_their_dockerfiles_copy() -> None:
-    for name in ("rocksteady", "smollm2-llamacpp", "simulated-engine", "envoy"):
+    packages = ("rocksteady-evaluation", "smollm2-llamacpp", "simulated-engine", "envoy")
+    for name in ("rocksteady", *packages):
         made_from = recipe(name)
         assert isinstance(made_from, PythonRecipe)
         known = [made_from.dockerfile, *made_from.inputs, *made_from.locks]

@@ -4,6 +4,7 @@ import pytest
 
 from hack.simulated_engine.draws import Draws
 from hack.simulated_engine.flags import Behaviour, Serving, parse
+from hack.simulated_engine.table import WRONG, Table
 from hack.simulated_engine.telemetry import token_count_buckets
 from rocksteady.api.v1alpha1.serving import Engine
 from rocksteady.engines.base import Launch
@@ -118,3 +119,31 @@ def test_token_count_buckets__end_with_what_a_model_can_take() -> None:
         *(100, 200, 500, 1000, 2000),
     ]
     assert token_count_buckets(1) == [1]
+
+
+PROMPTS = {f"question {number}": f"answer {number}" for number in range(1000)}
+
+
+def wrong(percent: float, seed: int) -> set[str]:
+    table = Table(PROMPTS, percent, seed)
+    return {prompt for prompt in PROMPTS if table.answer(prompt) == WRONG}
+
+
+def test_table__answers_what_it_knows() -> None:
+    table = Table({"a": "b c"})
+    assert (table.answer("a"), table.answer("b")) == ("b c", None)
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(0, 0), (10, 100), (100, 1000)])
+def test_table__is_wrong_as_often_as_asked(percent: float, expected: int) -> None:
+    # Four standard deviations of 1000 draws at 10 %.
+    assert len(wrong(percent, seed=1)) == pytest.approx(expected, abs=38 if percent == 10 else 0)
+
+
+def test_table__a_worse_engine_of_one_seed_is_wrong_where_the_better_one_is_too() -> None:
+    assert wrong(10, seed=1) == wrong(10, seed=1)
+    assert wrong(10, seed=1) < wrong(15, seed=1)
+
+
+def test_table__engines_of_two_seeds_are_wrong_apart() -> None:
+    assert len(wrong(10, seed=1) & wrong(10, seed=2)) < 40

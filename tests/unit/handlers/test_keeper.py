@@ -14,7 +14,7 @@ from rocksteady.resources.kinds import Kind
 from tests.fakes.recording import FakeClock
 from tests.fakes.virtual_time import in_virtual_time
 
-ALL = (kinds.LLM_DEPLOYMENT, *kinds.WATCHED)
+ALL = (kinds.LLM_DEPLOYMENT, kinds.EVALUATION_SUITE, *kinds.WATCHED)
 
 
 class FakeWatches:
@@ -67,7 +67,7 @@ class World:
         watches = FakeWatches(children)
         self.spawned.append(watches)
         loop = asyncio.get_running_loop()
-        for kind in self.connects & {kinds.LLM_DEPLOYMENT, *children}:
+        for kind in self.connects & {kinds.LLM_DEPLOYMENT, kinds.EVALUATION_SUITE, *children}:
             loop.call_soon(self.pulse.beat, kind.plural)
         if self.lives_seconds is not None:
             loop.call_later(self.lives_seconds, watches.die)
@@ -98,7 +98,9 @@ async def test_keep__watches_llmdeployments_and_all_children_that_are_served() -
 
 
 @in_virtual_time
-@pytest.mark.parametrize("missing", [kinds.LLM_DEPLOYMENT, kinds.LLM_ROLLOUT])
+@pytest.mark.parametrize(
+    "missing", [kinds.LLM_DEPLOYMENT, kinds.LLM_ROLLOUT, kinds.EVALUATION_SUITE]
+)
 async def test_keep__waits_for_the_crds_and_is_well_meanwhile(missing: Kind) -> None:
     world = World()
     world.unserved.add(missing)

@@ -13,12 +13,13 @@ from rocksteady.api.v1alpha1.llmrollout import (
     Phase,
 )
 from rocksteady.api.v1alpha1.status import LLMDeploymentStatus, RefusedRevision
-from rocksteady.rollout.course import begins_attempt, plot, settled_stable
+from rocksteady.rollout.course import plot
 from rocksteady.rollout.decide import decide
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.moves import finish
 from rocksteady.rollout.observation import Observation, Workload
 from rocksteady.rollout.reading import Start
+from rocksteady.rollout.standing import begins_attempt, reads_history, settled_stable
 from tests.builders import NOW, A, B, C, llm_deployment, observation, running, spec, with_gateway
 from tests.unit.rollout.attempts import ago, attempt, starting, stepping
 
@@ -80,6 +81,17 @@ def test_begin__waits_for_what_it_is_to_be_judged_by(start: Start, reason: str) 
     assert not course.begins
     assert course.refusal is not None
     assert course.refusal.reason == reason
+
+
+def test_begin__with_too_few_replicas_is_refused_before_the_past_is_read() -> None:
+    found = seen(rollout={"capacity": "ResourceAware"}, wanted=1, start=None)
+    course = plot(found)
+
+    assert not reads_history(found)
+    assert reads_history(seen(rollout={"capacity": "ResourceAware"}, start=None))
+    assert not course.begins
+    assert course.refusal is not None
+    assert course.refusal.reason == "InsufficientCapacity"
 
 
 def test_begin__is_numbered_and_says_why() -> None:

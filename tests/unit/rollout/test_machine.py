@@ -7,8 +7,10 @@ import pytest
 
 from rocksteady.analysis.evidence import Evidence
 from rocksteady.analysis.verdict import SignalJudgement, Verdict
-from rocksteady.api.v1alpha1.llmrollout import Outcome, Phase
+from rocksteady.api.v1alpha1.llmrollout import EvaluationTest, Outcome, Phase
+from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout import machine
+from rocksteady.rollout.evaluating import Evaluated
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.machine import advance
 from rocksteady.rollout.moves import Action, Move
@@ -246,6 +248,56 @@ def test_advance__is_rolled_back_and_quarantined_at_once_for(before: Any, troubl
     assert (move.status.weight_percent, move.status.outcome) == (0, Outcome.ROLLED_BACK)
 
 
+TEST = EvaluationTest(
+    suite="golden", stage=EvaluationStage.BEFORE_TRAFFIC, content_hash="0" * 64, looks=(40,)
+)
+LAST = TEST.model_copy(update={"stage": EvaluationStage.BEFORE_PROMOTION})
+WORSE = Evaluated(TEST, Verdict.FAILED, "golden 10/40 correct")
+UNASKED = Evaluated(TEST, None, "golden is being asked")
+
+
+@pytest.mark.parametrize(
+    ("before", "evaluated", "expected"),
+    [
+        pytest.param(starting(), UNASKED, ("Hold", "EvaluationsRunning"), id="no verdict yet"),
+        pytest.param(
+            starting(),
+            Evaluated(TEST, Verdict.INCONCLUSIVE, "golden"),
+            ("Hold", "EvaluationInconclusive"),
+            id="an undecided suite",
+        ),
+        pytest.param(
+            starting(),
+            Evaluated(TEST, Verdict.ERROR, "golden", trouble=Finding("RunFailed", "gone")),
+            ("Hold", "RunFailed"),
+            id="a run that failed",
+        ),
+        pytest.param(
+            starting(),
+            Evaluated(TEST.model_copy(update={"may_roll_back": False}), Verdict.FAILED, "golden"),
+            ("Hold", "EvaluationFailed"),
+            id="a failure that only holds",
+        ),
+        pytest.param(
+            starting(),
+            Evaluated(LAST, None, "golden is being asked"),
+            ("Advance", "StepBegun"),
+            id="a suite that comes before promotion, while the canary starts",
+        ),
+        pytest.param(
+            starting(),
+            Evaluated(TEST, Verdict.PASSED, "golden"),
+            ("Advance", "StepBegun"),
+            id="a pass",
+        ),
+    ],
+)
+def test_evaluation__before_traffic(
+    before: Any, evaluated: Evaluated, expected: tuple[str, str]
+) -> None:
+    assert told(advance(before, facts(evaluations=(evaluated,)))) == expected
+
+
 # --- the order of the rules: each beats all those below it
 
 EVERYTHING: list[tuple[str, dict[str, Any], tuple[str | None, str]]] = [
@@ -253,6 +305,7 @@ EVERYTHING: list[tuple[str, dict[str, Any], tuple[str | None, str]]] = [
     ("a person's abort", {"abort": True}, ("Abort", "AbortRequested")),
     ("a crash loop", {"canary": running(2, 1, CRASH)}, ("RollBack", "CrashLooping")),
     ("proven harm", {"judgements": (FAILED,)}, ("RollBack", "AvailabilityHarmed")),
+    ("a failed suite", {"evaluations": (WORSE,)}, ("RollBack", "EvaluationFailed")),
     ("the fast lane", {"trip": TRIP}, ("TakeAway", "CanaryFailing")),
     ("a person's promote", {"promote": True}, ("Bake", "PromoteRequested")),
     ("blindness", {"blind": DOWN}, (None, "MonitoringUnavailable")),
@@ -275,7 +328,7 @@ def test_precedence__beats_everything_below_it(index: int) -> None:
 
 
 def test_precedence__names_every_rule() -> None:
-    assert len(machine.RULES) == 16, "a new rule needs a place in the order that is tested"
+    assert len(machine.RULES) == 19, "a new rule needs a place in the order that is tested"
 
 
 def test_precedence__of_an_unreadable_spec_is_below_blindness_and_above_all_that_only_holds() -> (

@@ -76,7 +76,7 @@ class LLMDeploymentSpec(ApiModel):
         tuple[Evaluation, ...],
         Field(max_length=16, json_schema_extra=crd(list_type="atomic")),
     ] = ()
-    """Evaluation suites that a revision must pass. Not acted on yet."""
+    """Evaluation suites that a revision must pass."""
     guard: Guard | None = None
 
     @field_validator("pod_template")

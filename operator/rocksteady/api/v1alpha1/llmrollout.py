@@ -10,8 +10,23 @@ from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from rocksteady.api.v1alpha1.policy import Approval, Capacity, MetricGate, OnDeadline
-from rocksteady.api.v1alpha1.schema import ApiModel, DecimalPercent, DecimalString, cel, crd
+from rocksteady.api.v1alpha1.evaluationsuite import IncreasePercent, SuiteKind
+from rocksteady.api.v1alpha1.policy import (
+    Approval,
+    Capacity,
+    EvaluationStage,
+    ExternalScore,
+    MetricGate,
+    OnDeadline,
+)
+from rocksteady.api.v1alpha1.schema import (
+    ApiModel,
+    DecimalPercent,
+    DecimalPoints,
+    DecimalString,
+    cel,
+    crd,
+)
 from rocksteady.api.v1alpha1.status import Hash10
 
 EARLIER_BAKES_MAX: Final = 16
@@ -20,6 +35,8 @@ DECISIONS_MAX: Final = 200
 """How many decisions one attempt keeps; its end is always among them."""
 
 Text = Annotated[str, StringConstraints(max_length=1024)]
+ContentHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
+PackedResults = Annotated[str, StringConstraints(max_length=32_768)]
 Weight = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -133,6 +150,42 @@ class RolloutTests(ApiModel):
     """One for each SLO; each may roll back."""
 
 
+class EvaluationTest(ApiModel):
+    """What one evaluation judges by: `spec.evaluations` and the suite as they were."""
+
+    suite: Annotated[str, StringConstraints(max_length=63)]
+    """Name of the EvaluationSuite, or of the score."""
+    stage: EvaluationStage
+    """When it gates."""
+    content_hash: ContentHash | None = None
+    """Of the suite's content, which is kept for as long as the attempt is; absent: there is no
+    suite."""
+    external: ExternalScore | None = None
+    """A score in Prometheus in place of a suite, of which `suite` is the name."""
+    kind: SuiteKind = SuiteKind.QUALITY
+    """What an item that fails means."""
+    looks: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...],
+        Field(max_length=3, json_schema_extra=crd(list_type="atomic")),
+    ] = ()
+    """After so many items it is judged; empty: once, after however many the runner has."""
+    margin_points: DecimalPoints = "2"
+    """How many points worse than stable the canary may score."""
+    min_score_percent: DecimalPercent | None = None
+    """Least score that passes; absent: any."""
+    may_roll_back: bool = True
+    """False: a failure only holds the attempt."""
+    max_output_tokens_increase_percent: IncreasePercent | None = None
+    """How much longer the answers may be; absent: not looked at."""
+    max_latency_increase_percent: IncreasePercent | None = None
+    """How much longer an answer may take; absent: not looked at."""
+
+    @property
+    def content(self) -> str:
+        """The content as labels and names have it: the first 10 digits of its hash."""
+        return (self.content_hash or "")[:10]
+
+
 class LLMRolloutSpec(ApiModel):
     """From where to where, and by what it is judged."""
 
@@ -156,6 +209,10 @@ class LLMRolloutSpec(ApiModel):
     """How the canary earns its traffic."""
     tests: RolloutTests | None = None
     """Absent: no SLO, or no metrics source; then readiness and time are the gates."""
+    evaluations: Annotated[
+        tuple[EvaluationTest, ...], Field(max_length=16, json_schema_extra=crd(list_type="atomic"))
+    ] = ()
+    """Suites that gate it, as they were."""
     requested_by: Text = ""
     """The annotation that asked for it, as `retry=<hash10>`; empty: the spec did."""
 
@@ -222,6 +279,35 @@ class SignalRecord(ApiModel):
     """Ticks of which nothing is known."""
     message: Text = ""
     """All of it in a sentence."""
+
+
+class EvaluationRecord(ApiModel):
+    """What one evaluation says of the canary, with what it is computed from."""
+
+    suite: Annotated[str, StringConstraints(max_length=63)]
+    """As in `spec.evaluations`."""
+    stage: EvaluationStage
+    """As in `spec.evaluations`."""
+    verdict: Annotated[str, StringConstraints(max_length=16)]
+    """Passed, Failed, Inconclusive or Error; Running: there is none yet."""
+    message: Text = ""
+    """All of it in a sentence."""
+    items: Annotated[int, Field(ge=0)] = 0
+    """Items that it rests on."""
+    score_percent: DecimalString | None = None
+    """Share of correct items on the canary."""
+    difference_points: DecimalString | None = None
+    """To stable on the same items; absent: it was not compared."""
+    at_least_points: DecimalString | None = None
+    """Lower bound of the difference, for a pass."""
+    at_most_points: DecimalString | None = None
+    """Upper bound of the difference, for a failure."""
+    completed_at: datetime | None = None
+    """When the last result that it rests on came in."""
+    canary: PackedResults = ""
+    """What each item came to on the canary, as `n:base64` of two compressed bitsets."""
+    stable: PackedResults = ""
+    """The same on stable; empty: not asked."""
 
 
 class Decision(ApiModel):
@@ -315,6 +401,11 @@ class LLMRolloutStatus(ApiModel):
         Field(max_length=DECISIONS_MAX, json_schema_extra=crd(list_type="atomic")),
     ] = ()
     """Every decision, oldest first."""
+    evaluations: Annotated[
+        tuple[EvaluationRecord, ...],
+        Field(max_length=16, json_schema_extra=crd(list_type="atomic")),
+    ] = ()
+    """What the evaluations say, in the order of `spec.evaluations`."""
     counts: Annotated[
         tuple[CountedTicks, ...], Field(max_length=32, json_schema_extra=crd(list_type="atomic"))
     ] = ()

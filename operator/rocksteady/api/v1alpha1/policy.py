@@ -1,23 +1,24 @@
 """What a change must prove and what is watched afterwards: SLOs, rollout, evaluations, guard.
 
 With `slos` or `rollout` a changed revision becomes a canary. Without them it takes over as soon as
-it is ready: there is nothing to judge it by. Evaluations and guard are not acted on yet.
+it is ready: there is nothing to judge it by. The guard is not acted on yet.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, StringConstraints
 
 from rocksteady.api.v1alpha1.schema import (
     ApiModel,
     DecimalPercent,
+    DecimalPoints,
     DecimalString,
     DnsLabel,
     cel,
     crd,
 )
-from rocksteady.api.v1alpha1.serving import ObjectName
+from rocksteady.api.v1alpha1.serving import SectionName
 
 
 class Availability(ApiModel):
@@ -84,6 +85,12 @@ class Step(ApiModel):
     """Share of the requests that the canary gets."""
 
 
+Query = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+"""PromQL."""
+
+EVALUATION_MESSAGE: Final = "give either suite or external"
+
+
 class MetricGate(ApiModel):
     """A gate on a query of one's own."""
 
@@ -105,7 +112,7 @@ class MetricGate(ApiModel):
 
     name: DnsLabel
     """What the gate is called in decisions and messages."""
-    query: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    query: Query
     """PromQL that gives one number; `{{namespace}}`, `{{deployment}}`, `{{revision}}`,
     `{{stable}}` and `{{window}}` are filled in. Needs a metrics source with customQueries."""
     min_value: DecimalString | None = None
@@ -173,8 +180,30 @@ class EvaluationStage(StrEnum):
     SCHEDULED = "Scheduled"
 
 
+class ExternalScore(ApiModel):
+    """A score that another system writes to Prometheus, for example one of a labelling team.
+
+    Each query is asked once for the canary and once for stable. `{{namespace}}`, `{{deployment}}`
+    and `{{revision}}` are filled in, and it must give one number. Needs a metrics source with
+    customQueries.
+    """
+
+    name: DnsLabel
+    """What the score is called in decisions and messages."""
+    query: Query
+    """PromQL that gives the score of a revision, from 0 to 100."""
+    completed_query: Query
+    """PromQL that gives when the score was found, in seconds since 1970. A gauge that nobody writes
+    any more looks alive for as long as it is scraped; this one grows old."""
+    standard_error_query: Query | None = None
+    """PromQL that gives the standard error of the score, in points; absent: without it nobody knows
+    how sure the score is, so it may hold a rollout and never rolls one back."""
+    max_age_seconds: Annotated[int, Field(ge=60, le=2_592_000)] = 86_400
+    """How old a score may be; an older one says nothing, and the rollout holds."""
+
+
 class Evaluation(ApiModel):
-    """An evaluation suite as a gate. Not acted on yet."""
+    """An evaluation as a gate: a suite, or a score that is found elsewhere."""
 
     model_config = ConfigDict(
         json_schema_extra=crd(
@@ -182,20 +211,29 @@ class Evaluation(ApiModel):
                 cel(
                     "(self.stage == 'Scheduled') == has(self.intervalSeconds)",
                     "intervalSeconds is needed for stage Scheduled and only there",
-                )
+                ),
+                cel("has(self.suite) != has(self.external)", EVALUATION_MESSAGE),
             ]
         )
     )
 
-    suite: ObjectName
-    """Name of the EvaluationSuite."""
+    suite: SectionName | None = None
+    """Name of the EvaluationSuite in the same namespace."""
+    external: ExternalScore | None = None
+    """A score in Prometheus in place of a suite."""
     stage: EvaluationStage
-    margin_points: DecimalString | None = None
-    """How many percentage points worse than stable the canary may score; absent: the suite's."""
+    """`BeforeTraffic`: while the canary gets no request. `BeforePromotion`: after the last step.
+    `Scheduled`: on the revision that serves, again and again."""
+    margin_points: DecimalPoints | None = None
+    """How many percentage points worse than stable the canary may score; absent: the suite's, of an
+    external score 2."""
     min_score_percent: DecimalPercent | None = None
     """Least score that passes, whatever stable scores; absent: the suite's."""
     interval_seconds: Annotated[int, Field(ge=300, le=2_592_000)] | None = None
     """How often a scheduled evaluation runs."""
+    action: GateAction = GateAction.ROLLBACK
+    """What a failed evaluation does. A suite with checks that a model judges only ever holds the
+    rollout, whatever is written here."""
 
 
 class GuardAction(StrEnum):

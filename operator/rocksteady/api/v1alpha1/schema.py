@@ -36,7 +36,8 @@ def crd(**keys: Any) -> dict[str, Any]:
             `stored_defaults=False` on a model: its defaults, and those of all below it, may change
             with a release, so the API server does not write them into objects. `expects` (str) says
             in words what a pattern asks for; `rocksteady.api.messages` uses it.
-            `unquoted=True`: no message repeats the value.
+            `unquoted=True`: no message repeats the value. `cure` (str) says what to do when there
+            is too much; it ends the message.
     """
     return {f"x-crd-{key}": value for key, value in keys.items()}
 
@@ -47,6 +48,15 @@ DecimalPercent = Annotated[
     Field(json_schema_extra=crd(expects='a percentage from 0 to 100 as a string, such as "99.5"')),
 ]
 """A percentage from 0 to 100 as a decimal string, since the API has no floats."""
+
+DecimalPoints = Annotated[
+    str,
+    StringConstraints(pattern=r"^(100(\.0{1,4})?|[0-9]{1,2}(\.[0-9]{1,4})?)$", max_length=8),
+    Field(
+        json_schema_extra=crd(expects='percentage points from 0 to 100 as a string, such as "2"')
+    ),
+]
+"""A difference of two percentages, 0 or more, as a decimal string."""
 
 DecimalString = Annotated[
     str,

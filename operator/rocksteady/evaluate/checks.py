@@ -1,0 +1,213 @@
+"""Whether an answer is what a check wants: pure, from the texts alone.
+
+What another model must be asked about, similarity and criteria, is decided here from what it said;
+`judges` asks it.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from operator import mul
+from typing import Any, Final
+
+import regex
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend, validator_for
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from rocksteady.api.v1alpha1.items import Check, CheckType
+
+PATTERN_SECONDS: Final = 1.0
+"""Longest time for one pattern; a million times what a pattern without backtracking takes."""
+OUTSIDE_CHECKS: Final = (CheckType.SIMILARITY, CheckType.MODEL_GRADED)
+"""Checks that ask another model."""
+
+_FENCE: Final = regex.compile(r"```[^\n`]*\n(.*?)\n?[ \t]*```", regex.DOTALL)
+_WORD: Final = regex.compile(r"[\s\W_]*(yes|no)\b", regex.IGNORECASE)
+_APOSTROPHE: Final = r"['\u2019]"
+_SLACK: Final = 1e-9
+"""What rounding takes from the cosine of a vector with itself."""
+
+
+class Verdict(Enum):
+    """What a check finds."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+    """It could not be told: a pattern took too long, a judge said neither yes nor no."""
+    SKIPPED = "Skipped"
+    """Not looked at, since another check had failed."""
+
+
+def check_text(check: Check, answer: str) -> Verdict:
+    """Judge an answer by a check of a type that needs no other model.
+
+    Raises:
+        ValueError: The check is one of `OUTSIDE_CHECKS`.
+    """
+    match check.type:
+        case CheckType.CONTAINS:
+            return conclude(check, answer, fits=_contains(check, answer))
+        case CheckType.EXACT:
+            return conclude(check, answer, fits=_is_exactly(check, answer))
+        case CheckType.REGEX:
+            return conclude(check, answer, fits=_is_found(check.pattern or "", answer))
+        case CheckType.JSON_SCHEMA:
+            return conclude(check, answer, fits=_is_valid(check.json_schema or {}, answer))
+        case CheckType.MULTIPLE_CHOICE:
+            letter = chosen_letter(answer, len(check.options or ()))
+            return conclude(check, answer, fits=letter == check.answer)
+    raise ValueError(f"a check of type {check.type} asks another model")
+
+
+def conclude(check: Check, answer: str, *, fits: bool | None) -> Verdict:
+    """What follows from an answer that is as the check describes, or is not.
+
+    An answer of nothing but white space never passes a negated check: a model that says nothing has
+    not resisted anything.
+
+    Args:
+        check: The check.
+        answer: The answer.
+        fits: None: it could not be told.
+    """
+    if check.negate and not answer.strip():
+        return Verdict.FAILED
+    if fits is None:
+        return Verdict.UNKNOWN
+    return Verdict.PASSED if fits is not check.negate else Verdict.FAILED
+
+
+def chosen_letter(answer: str, options: int) -> str | None:
+    """The first letter of an option that stands alone; None: there is none.
+
+    A capital letter stands alone when neither a letter, a digit nor an apostrophe touches it:
+    that of `(B)`, `**B**` or `B: Rome`, not that of `Bern` or `I'm`. Small letters are words more
+    often than choices, and count only when the answer holds nothing else.
+
+    Args:
+        answer: What the model said.
+        options: How many there are, 1 to 26.
+    """
+    letters = "".join(chr(ord("A") + number) for number in range(options))
+    touching = rf"[^\W_]|{_APOSTROPHE}"
+    alone = regex.search(rf"(?<!{touching})[{letters}](?!{touching})", answer)
+    if alone is not None:
+        return alone.group()
+    only = regex.sub(r"[\W_]", "", answer).upper()
+    return only if len(only) == 1 and only in letters else None
+
+
+def similarity(answer: Sequence[float], texts: Sequence[Sequence[float]]) -> float | None:
+    """The greatest cosine of an answer's embedding with one of a text's.
+
+    Returns:
+        -1 to 1; None when a vector is empty, zero, not finite, or of another length.
+    """
+    cosines = [_cosine(answer, text) for text in texts]
+    known = [cosine for cosine in cosines if cosine is not None]
+    return max(known) if known and len(known) == len(cosines) else None
+
+
+def is_similar(check: Check, cosine: float | None) -> bool | None:
+    """Whether a cosine is as high as the check wants; None: there is no cosine."""
+    if cosine is None:
+        return None
+    return 100 * cosine >= float(check.min_similarity_percent or "100") - _SLACK
+
+
+def agreed(replies: Sequence[str | None]) -> bool | None:
+    """What judges say who were asked for yes or no.
+
+    Returns:
+        None when one of them gave no answer, began with neither word, or they disagree.
+    """
+    words = {_spoken(reply) for reply in replies}
+    return words.pop() if len(words) == 1 else None
+
+
+def _spoken(reply: str | None) -> bool | None:
+    word = _WORD.match(reply) if reply is not None else None
+    return None if word is None else word.group(1).lower() == "yes"
+
+
+def _contains(check: Check, answer: str) -> bool:
+    said = answer.casefold() if check.ignore_case else answer
+    return any((text.casefold() if check.ignore_case else text) in said for text in _texts(check))
+
+
+def _is_exactly(check: Check, answer: str) -> bool:
+    said = answer.strip()
+    said = said.casefold() if check.ignore_case else said
+    # Around the text too: a block of YAML ends with a line break.
+    texts = (text.strip() for text in _texts(check))
+    return said in {text.casefold() if check.ignore_case else text for text in texts}
+
+
+def _texts(check: Check) -> tuple[str, ...]:
+    return check.texts or ()
+
+
+def _is_found(pattern: str, text: str) -> bool | None:
+    """Whether a pattern is found; None: it took too long, or cannot be read."""
+    try:
+        return regex.search(pattern, text, timeout=PATTERN_SECONDS, concurrent=True) is not None
+    except (TimeoutError, regex.error, RecursionError, OverflowError, MemoryError):
+        return None
+
+
+def _is_valid(schema: Mapping[str, Any], answer: str) -> bool | None:
+    """Whether an answer is JSON that a schema allows; None: the schema cannot be followed."""
+    found = [parsed for text in _json_texts(answer) for parsed in _parsed(text)]
+    if not found:
+        return False
+    known = validator_for(schema, default=Draft202012Validator)
+    patient = extend(known, {"pattern": _pattern})
+    try:
+        # An empty registry fetches nothing, whatever a reference names.
+        valid: bool = patient(schema, registry=Registry()).is_valid(found[0])
+    except (Unresolvable, TimeoutError, regex.error, RecursionError):
+        return None
+    return valid
+
+
+def _pattern(
+    validator: Any, pattern: str, instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    """The keyword `pattern`, in bounded time: the library's own has no end for some."""
+    if not validator.is_type(instance, "string"):
+        return
+    if regex.search(pattern, instance, timeout=PATTERN_SECONDS, concurrent=True) is None:
+        yield ValidationError("does not match")
+
+
+def _json_texts(answer: str) -> Iterator[str]:
+    """Where JSON may stand: alone, or in the first code fence."""
+    yield answer
+    fenced = _FENCE.search(answer)
+    if fenced is not None:
+        yield fenced.group(1)
+
+
+def _parsed(text: str) -> Iterator[Any]:
+    """The JSON of a text, if it is any."""
+    try:
+        yield json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _cosine(one: Sequence[float], other: Sequence[float]) -> float | None:
+    if len(one) != len(other):
+        return None
+    size = math.hypot(*one) * math.hypot(*other)
+    cosine = sum(map(mul, one, other)) / size if size else math.nan
+    return cosine if math.isfinite(cosine) else None

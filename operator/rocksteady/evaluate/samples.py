@@ -1,0 +1,103 @@
+"""Ask one item once, and judge what the model says."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rocksteady.analysis.item_results import ItemResult
+from rocksteady.api.v1alpha1.items import CheckType, Item, Role
+from rocksteady.api.v1alpha1.runner import Sampling
+from rocksteady.evaluate.chat import Client
+from rocksteady.evaluate.checks import OUTSIDE_CHECKS, Verdict, check_text
+from rocksteady.evaluate.judges import Judges
+from rocksteady.evaluate.replies import Reply, Silence
+from rocksteady.evaluate.verdicts import sample_result
+
+SEEDS: Final = 2**31
+"""Engines take a seed below it."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An item that was asked once.
+
+    Attributes:
+        reply: What the model answered, or why it did not.
+        verdicts: Of the item's checks, in their order; empty without an answer.
+        result: What it came to.
+    """
+
+    reply: Reply | Silence
+    verdicts: tuple[Verdict, ...]
+    result: ItemResult
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Who asks the model and judges.
+
+    Attributes:
+        model: The model.
+        judges: Other models.
+        sampling: How the model is asked.
+        seed: Of the first sample.
+    """
+
+    model: Client
+    judges: Judges
+    sampling: Sampling
+    seed: int
+
+    async def examine(self, item: Item, number: int) -> Sample:
+        """Ask an item for the sample of that number, from 0, and judge the answer.
+
+        Raises:
+            EvaluationError: Somebody refuses to be asked at all.
+        """
+        options = {
+            "temperature": float(self.sampling.temperature),
+            "top_p": float(self.sampling.top_p),
+            # With one seed all samples would be the same.
+            "seed": (self.seed + number) % SEEDS,
+        }
+        reply = await self.model.chat(conversation(item), options, self.sampling.max_tokens)
+        if isinstance(reply, Silence):
+            return Sample(reply, (), ItemResult.UNANSWERED)
+        verdicts = await self._judge(item, reply.text)
+        return Sample(reply, verdicts, sample_result(verdicts))
+
+    async def _judge(self, item: Item, answer: str) -> tuple[Verdict, ...]:
+        """Texts first: whoever fails there costs no judge anything."""
+        # In a thread: a pattern may take a second, in which other answers must go on.
+        verdicts = await asyncio.to_thread(_judge_texts, item, answer)
+        for place, check in enumerate(item.checks):
+            if check.type in OUTSIDE_CHECKS and Verdict.FAILED not in verdicts.values():
+                verdicts[place] = await self.judges.check(check, item, answer)
+        return tuple(verdicts.get(place, Verdict.SKIPPED) for place, _ in enumerate(item.checks))
+
+
+def conversation(item: Item) -> list[Mapping[str, Any]]:
+    """What the model is asked: the item as it is written, and the options of a choice below it."""
+    turns = [(turn.role, turn.content) for turn in item.messages or ()]
+    role, text = turns.pop() if turns else (Role.USER, item.prompt or "")
+    turns.append((role, "\n".join([text, *_options(item)])))
+    return [{"role": role.value, "content": text} for role, text in turns]
+
+
+def _options(item: Item) -> list[str]:
+    return [
+        f"{chr(ord('A') + number)}. {option}"
+        for check in item.checks
+        if check.type is CheckType.MULTIPLE_CHOICE
+        for number, option in enumerate(check.options or ())
+    ]
+
+
+def _judge_texts(item: Item, answer: str) -> dict[int, Verdict]:
+    """The verdicts of checks that need no other model, by their place."""
+    return {
+        place: check_text(check, answer)
+        for place, check in enumerate(item.checks)
+        if check.type not in OUTSIDE_CHECKS
+    }

@@ -1,0 +1,125 @@
+"""The manifests of evaluations: contents that are kept, results, and the Jobs that ask."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rocksteady.ports import Manifest
+from rocksteady.reconcile.evaluations import kept_part
+from rocksteady.reconcile.snapshot import Snapshot
+from rocksteady.resources import kinds
+from rocksteady.resources.evaluation import (
+    Content,
+    build_content,
+    build_content_policy,
+    build_results,
+    content_name,
+    job_name,
+)
+from rocksteady.resources.evaluation_job import Images, Question, build_job
+from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_runs import Run, part_of
+from rocksteady.rollout.suites import Suite, looks_of
+from rocksteady.settings import Settings
+
+
+def render_evaluations(snapshot: Snapshot, course: Course, settings: Settings) -> list[Manifest]:
+    """All manifests of evaluations to hold."""
+    return [
+        *render_contents(snapshot, course),
+        *_results(snapshot, course),
+        *_jobs(snapshot, course, settings),
+    ]
+
+
+def render_contents(snapshot: Snapshot, course: Course) -> list[Manifest]:
+    """What is kept of each suite, and who may connect to whom while it is asked."""
+    return [
+        manifest for content in sorted(course.contents) for manifest in _content(snapshot, content)
+    ]
+
+
+def _content(snapshot: Snapshot, short: str) -> Iterator[Manifest]:
+    owner = snapshot.owner
+    suites = snapshot.observation.suites.values()
+    suite = next((one for one in suites if isinstance(one, Suite) and one.content == short), None)
+    live = snapshot.live.find(kinds.CONFIG_MAP, content_name(owner, short))
+    kept = snapshot.contents.get(short)
+    if suite is not None:  # its limits may be others by now
+        files = tuple(sorted(suite.task_files))
+        has_items = suite.items is not None
+        kept = Content(suite.name, suite.content_hash, suite.spec, has_items, files)
+        yield build_content(owner, kept, suite.items, suite.task_files)
+    elif kept is not None and live is not None:
+        yield _as_it_is(live)
+    if kept is not None:
+        yield build_content_policy(owner, kept)
+
+
+def _as_it_is(live: Manifest) -> Manifest:
+    """An object that is left as it is, as what is to be held."""
+    metadata = live["metadata"]
+    names = ("name", "namespace", "labels", "annotations", "ownerReferences")
+    kept = {name: metadata[name] for name in names if name in metadata}
+    parts = ("data", "binaryData", "spec")
+    body = {part: live[part] for part in parts if part in live}
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": kept, **body}
+
+
+def _results(snapshot: Snapshot, course: Course) -> Iterator[Manifest]:
+    """Results of revisions that are on record, of contents that are kept."""
+    by_place: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for run, seen in snapshot.observation.runs.items():
+        kept = kept_part(seen)
+        if kept is not None:
+            by_place[run.revision, run.content][run.part] = kept
+    revisions = {*snapshot.observation.revisions, *snapshot.observation.workloads}
+    for (revision, content), results in sorted(by_place.items()):
+        if revision in revisions and content in course.contents:
+            yield build_results(snapshot.owner, revision, content, results)
+
+
+def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Manifest]:
+    """The Jobs of runs that are wanted, and of those whose result is not kept yet."""
+    runs = snapshot.observation.runs
+    told = (run for run, seen in runs.items() if seen.result is not None and not seen.is_kept)
+    for run in sorted({*course.runs, *told}):
+        live = snapshot.live.find(kinds.JOB, _name_of(snapshot, run))
+        if live is not None:
+            yield _as_it_is(live)
+        elif run in course.runs and run.content in snapshot.contents:
+            yield _job(snapshot, run, settings)
+
+
+def _name_of(snapshot: Snapshot, run: Run) -> str:
+    return job_name(snapshot.owner, run.revision, run.content, run.part)
+
+
+def _job(snapshot: Snapshot, run: Run, settings: Settings) -> Manifest:
+    content = snapshot.contents[run.content]
+    part = part_of(_looks(snapshot, content), run.part)
+    question = Question(
+        run.revision, _model(snapshot, run.revision), run.part, part.first_item, part.items
+    )
+    images = Images(settings.fetch_image, settings.harness_image)
+    return build_job(snapshot.owner, content, question, images)
+
+
+def _looks(snapshot: Snapshot, content: Content) -> tuple[int, ...]:
+    """The looks that were frozen, or that a suite of now has: the same of the same content."""
+    for attempt in snapshot.observation.attempts.values():
+        for test in attempt.spec.evaluations:
+            if test.content_hash == content.content_hash:
+                return test.looks
+    for suite in snapshot.observation.suites.values():
+        if isinstance(suite, Suite) and suite.content_hash == content.content_hash:
+            return looks_of(suite)
+    return ()
+
+
+def _model(snapshot: Snapshot, revision: str) -> str:
+    """The name under which a revision serves."""
+    record = snapshot.live.by_revision(kinds.CONTROLLER_REVISION).get(revision, {})
+    name = record.get("data", {}).get("spec", {}).get("model", {}).get("name")
+    deployment = snapshot.observation.deployment
+    return str(name or (deployment.spec.model.name if deployment else ""))

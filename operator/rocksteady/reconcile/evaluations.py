@@ -1,0 +1,191 @@
+"""Read what evaluations rest on: suites, contents that are kept, runs and their results."""
+
+import json
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from rocksteady import conventions
+from rocksteady.api.run_result import RunResult
+from rocksteady.api.suite_content import content_hash, in_order
+from rocksteady.api.suite_validation import validate_suite
+from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
+from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
+from rocksteady.ports import ClusterReader, Manifest
+from rocksteady.reconcile.snapshot import Live, revision_of
+from rocksteady.resources import kinds
+from rocksteady.resources.evaluation import Content, read_content
+from rocksteady.resources.owned import controller_of
+from rocksteady.rollout.evaluation_runs import Run, RunSeen
+from rocksteady.rollout.finding import Finding
+from rocksteady.rollout.runner_trouble import read_run
+from rocksteady.rollout.suites import Suite, SuiteSeen, named_suites
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of evaluations.
+
+    Attributes:
+        contents: By the first 10 digits of their hashes.
+        runs: Results that are kept, and runs whose Jobs are there.
+    """
+
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    runs: Mapping[Run, RunSeen] = field(default_factory=dict)
+
+
+def read_kept(live: Live, pods: Sequence[Manifest]) -> Kept:
+    """Read contents, results and Jobs. Pure.
+
+    Args:
+        live: What the LLMDeployment owns.
+        pods: Of its evaluations.
+    """
+    contents: dict[str, Content] = {}
+    runs: dict[Run, RunSeen] = {}
+    for job in live.of_kind(kinds.JOB):
+        run = _run_of(job)
+        if run is not None:
+            uid = job["metadata"]["uid"]
+            runs[run] = read_run(job, [pod for pod in pods if _is_of(pod, uid)])
+    for config_map in live.of_kind(kinds.CONFIG_MAP):
+        short = _label(config_map, conventions.LABEL_CONTENT)
+        content = read_content(config_map) if short else None
+        if short and content is not None and content.content_hash.startswith(short):
+            contents[short] = content
+        for run, kept in _kept_results(config_map, short):
+            runs[run] = _newest(kept, runs.get(run))
+    return Kept(contents, runs)
+
+
+def kept_part(seen: RunSeen) -> dict[str, Any] | None:
+    """A result as it is kept; None: there is none."""
+    if seen.result is None or seen.ended_at is None:
+        return None
+    told = seen.result.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {"endedAt": seen.ended_at.isoformat(), "result": told}
+
+
+def _kept_results(config_map: Manifest, content: str | None) -> Iterator[tuple[Run, RunSeen]]:
+    revision = revision_of(config_map)
+    if revision is None or content is None:
+        return
+    for part, text in (config_map.get("data") or {}).items():
+        try:
+            kept = json.loads(text)
+            result = RunResult.model_validate(kept["result"])
+            ended_at = datetime.fromisoformat(kept["endedAt"])
+            yield Run(revision, content, int(part)), RunSeen(result, ended_at, is_kept=True)
+        except (KeyError, TypeError, ValueError):
+            continue  # somebody edited it: it is run again
+
+
+def _newest(kept: RunSeen, job: RunSeen | None) -> RunSeen:
+    """A result that is kept, or that of a Job which has asked again since."""
+    if job is None or kept.ended_at is None:
+        return kept
+    if job.result is None:
+        return replace(kept, again=job)
+    return job if job.ended_at is not None and job.ended_at > kept.ended_at else kept
+
+
+def _run_of(job: Manifest) -> Run | None:
+    revision, content = revision_of(job), _label(job, conventions.LABEL_CONTENT)
+    part = _label(job, conventions.LABEL_PART)
+    if revision is None or content is None or part is None or not part.isdecimal():
+        return None
+    return Run(revision, content, int(part))
+
+
+def _is_of(pod: Manifest, uid: str) -> bool:
+    controller = controller_of(pod)
+    return controller is not None and controller["uid"] == uid
+
+
+def _label(manifest: Manifest, label: str) -> str | None:
+    found = (manifest["metadata"].get("labels") or {}).get(label)
+    return None if found is None else str(found)
+
+
+async def read_suites(
+    namespace: str, deployment: LLMDeployment | None, cluster: ClusterReader
+) -> dict[str, SuiteSeen]:
+    """The suites that a spec names, by name.
+
+    Raises:
+        ClusterError: The API server refused or did not answer.
+    """
+    names = named_suites(deployment.spec) if deployment else ()
+    return {name: await read_suite(namespace, name, cluster) for name in names}
+
+
+async def read_suite(namespace: str, name: str, cluster: ClusterReader) -> SuiteSeen:
+    """One suite with its items, or why it cannot be run."""
+    manifest = await cluster.get(kinds.EVALUATION_SUITE, namespace, name)
+    if manifest is None:
+        return Finding(
+            "SuiteNotFound",
+            f"EvaluationSuite {name} does not exist. Create it in this namespace, or correct"
+            " spec.evaluations.",
+        )
+    return await read_suite_manifest(manifest, cluster)
+
+
+async def read_suite_manifest(manifest: Manifest, cluster: ClusterReader) -> SuiteSeen:
+    """The same, of a suite that was read already."""
+    namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+    validation = validate_suite(manifest, strict=False)
+    suite = validation.suite
+    if suite is not None and suite.spec.items is not None and suite.spec.items.config_map:
+        reference = suite.spec.items.config_map
+        found = await cluster.get(kinds.CONFIG_MAP, namespace, reference.name)
+        content = _bytes_of(found, reference.key)
+        if content is None:
+            return Finding(
+                "SuiteItemsNotFound",
+                f"EvaluationSuite {name}: ConfigMap {reference.name} has no key {reference.key}, or"
+                " does not exist. Create it, or correct spec.items.configMap.",
+            )
+        validation = validate_suite(manifest, strict=False, file=content)
+        suite = validation.suite
+    if suite is None:
+        said = "; ".join(f"{error.path}: {error.message}" for error in validation.errors[:3])
+        return Finding("SuiteInvalid", f"EvaluationSuite {name}: {said}")
+    if suite.spec.items is not None and suite.spec.items.uri is not None:
+        return Finding(
+            "SuiteItemsUnsupported",
+            f"EvaluationSuite {name}: items behind a URI cannot be run yet; give items.configMap.",
+        )
+    files = await _task_files(namespace, suite.spec, cluster)
+    if isinstance(files, Finding):
+        return Finding(files.reason, f"EvaluationSuite {name}: {files.message}")
+    items = None if validation.items is None else tuple(in_order(validation.items))
+    return Suite(name, content_hash(suite.spec, items, files), suite.spec, items, files)
+
+
+async def _task_files(
+    namespace: str, spec: EvaluationSuiteSpec, cluster: ClusterReader
+) -> dict[str, str] | Finding:
+    part = spec.runner.lm_eval or spec.runner.inspect
+    if part is None or part.task_files is None:
+        return {}
+    found = await cluster.get(kinds.CONFIG_MAP, namespace, part.task_files)
+    if found is None:
+        return Finding(
+            "SuiteItemsNotFound", f"ConfigMap {part.task_files} (taskFiles) does not exist."
+        )
+    return dict(found.get("data") or {})
+
+
+def _bytes_of(config_map: Manifest | None, key: str) -> bytes | None:
+    """What a key of a ConfigMap holds; None: there is no such key."""
+    if config_map is None:
+        return None
+    text = (config_map.get("data") or {}).get(key)
+    if text is not None:
+        return str(text).encode()
+    packed = (config_map.get("binaryData") or {}).get(key)
+    return None if packed is None else b64decode(packed)

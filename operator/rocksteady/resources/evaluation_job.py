@@ -1,0 +1,206 @@
+"""The Job of a run: one pod that asks one revision one part of a suite's items."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rocksteady import conventions
+from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
+from rocksteady.api.v1alpha1.runner import ModelEndpoint, RunnerType
+from rocksteady.resources import kinds
+from rocksteady.resources.evaluation import (
+    ITEMS_KEY,
+    SUITE_KEY,
+    TASK_PREFIX,
+    Content,
+    content_name,
+    evaluation_labels,
+    job_name,
+)
+from rocksteady.resources.owned import Owner, owned_manifest
+from rocksteady.resources.security import container_security_context, pod_security_context
+
+SUITE_FOLDER: Final = "/suite"
+TASKS_FOLDER: Final = "/tasks"
+ARTIFACTS_FOLDER: Final = "/artifacts"
+TRIES: Final = 3
+"""How often the pod of a run is started; a pod that is evicted counts for none of them."""
+GRACE_SECONDS: Final = 120
+"""On top of a suite's deadline, which its runner keeps: scheduling and image pull."""
+DEFAULT_RESOURCES: Final = {
+    "requests": {"cpu": "50m", "memory": "128Mi"},
+    "limits": {"memory": "512Mi"},
+}
+"""A runner waits for answers most of the time."""
+_COMMANDS: Final = {
+    RunnerType.BUILTIN: ["python", "-m", "rocksteady.evaluate"],
+    RunnerType.LM_EVAL: ["python", "-m", "rocksteady.evaluate.harness"],
+    RunnerType.INSPECT: ["python", "-m", "rocksteady.evaluate.harness"],
+}
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images of the runners, unless a suite names its own.
+
+    Attributes:
+        builtin: Of runner Builtin, and of what fetches items: the operator's own.
+        harness: Of runners LMEval and Inspect; empty: the operator has none configured.
+    """
+
+    builtin: str
+    harness: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a run asks.
+
+    Attributes:
+        revision: Hash of the revision that is asked.
+        model: Name that the model is served under.
+        part: From 1.
+        first_item: From 0.
+        items: How many; None: all that the runner has.
+    """
+
+    revision: str
+    model: str
+    part: int
+    first_item: int
+    items: int | None
+
+
+def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
+    """How long a run may take, with all its tries, before it has failed."""
+    return spec.limits.deadline_seconds * TRIES + GRACE_SECONDS
+
+
+def build_job(owner: Owner, content: Content, question: Question, images: Images) -> Json:
+    """The Job of a run. Its name says which one; it is never changed."""
+    short, spec = content.content_hash[:10], content.spec
+    labels = evaluation_labels(owner, short, question.revision, question.part)
+    pod: Json = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "securityContext": pod_security_context(writes_claim=spec.artifacts is not None),
+        "containers": [_runner(owner, content, question, images)],
+        "volumes": _volumes(owner, content),
+    }
+    body = {
+        "spec": {
+            "backoffLimit": TRIES - 1,
+            "activeDeadlineSeconds": run_seconds_at_most(spec),
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "Ignore",
+                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                    }
+                ]
+            },
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        }
+    }
+    name = job_name(owner, question.revision, short, question.part)
+    return owned_manifest(owner, kinds.JOB, name, body, labels=labels)
+
+
+def _runner(owner: Owner, content: Content, question: Question, images: Images) -> Json:
+    spec = content.spec
+    resources = spec.limits.resources.model_dump(mode="json", exclude_defaults=True)
+    container: Json = {
+        "name": conventions.RUNNER_CONTAINER,
+        "image": _image(spec, images),
+        "imagePullPolicy": "IfNotPresent",
+        "env": _environment(owner, content, question),
+        "resources": resources or DEFAULT_RESOURCES,
+        "securityContext": container_security_context(
+            read_only_root=spec.runner.type is RunnerType.BUILTIN
+        ),
+        "terminationMessagePolicy": "File",
+        "volumeMounts": _mounts(content),
+    }
+    command = spec.runner.command or _COMMANDS.get(spec.runner.type)
+    if command:
+        container["command"] = list(command)
+    if spec.runner.args:
+        container["args"] = list(spec.runner.args)
+    return container
+
+
+def _image(spec: EvaluationSuiteSpec, images: Images) -> str:
+    own = images.builtin if spec.runner.type is RunnerType.BUILTIN else images.harness
+    return spec.runner.image or own
+
+
+def _environment(owner: Owner, content: Content, question: Question) -> list[Json]:
+    """What tells a runner what to do; what the suite says comes last, and wins."""
+    spec = content.spec
+    service = f"{owner.revision_name(question.revision)}.{owner.namespace}.svc"
+    told = {
+        "OPENAI_BASE_URL": f"http://{service}:{conventions.SERVICE_PORT}/v1",
+        "MODEL": question.model,
+        "SUITE": content.suite,
+        "SUITE_FOLDER": SUITE_FOLDER,
+        "SEED": str(spec.sampling.seed),
+        "FIRST_ITEM": str(question.first_item),
+        "DEADLINE_SECONDS": str(spec.limits.deadline_seconds),
+        "HOME": "/tmp",  # noqa: S108 - an emptyDir of this pod
+    }
+    if question.items is not None:
+        told["LIMIT"] = str(question.items)
+    if content.task_files:
+        told["TASK_FILES"] = TASKS_FOLDER
+    if spec.artifacts is not None:
+        told["ARTIFACTS_FILE"] = f"{ARTIFACTS_FOLDER}/{_run_of(content, question)}.jsonl"
+    env = [{"name": name, "value": value} for name, value in told.items()]
+    helpers = (("JUDGE_API_KEY", spec.judge), ("EMBEDDER_API_KEY", spec.embedder))
+    env += [_key(name, endpoint) for name, endpoint in helpers if _has_key(endpoint)]
+    written = (
+        entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in spec.runner.env
+    )
+    return [*env, *written]
+
+
+def _run_of(content: Content, question: Question) -> str:
+    return f"{content.suite}-{content.content_hash[:10]}-{question.revision}-{question.part}"
+
+
+def _has_key(endpoint: ModelEndpoint | None) -> bool:
+    return endpoint is not None and endpoint.api_key_secret_ref is not None
+
+
+def _key(name: str, endpoint: ModelEndpoint | None) -> Json:
+    reference = endpoint.api_key_secret_ref if endpoint else None
+    found = reference.model_dump(mode="json", by_alias=True) if reference else {}
+    return {"name": name, "valueFrom": {"secretKeyRef": found}}
+
+
+def _volumes(owner: Owner, content: Content) -> list[Json]:
+    name = content_name(owner, content.content_hash[:10])
+    keys = [SUITE_KEY, *([ITEMS_KEY] if content.has_items else [])]
+    volumes: list[Json] = [_of_map("suite", name, {key: key for key in keys})]
+    if content.task_files:
+        files = {f"{TASK_PREFIX}{file}": file for file in content.task_files}
+        volumes.append(_of_map("tasks", name, files))
+    if content.spec.artifacts is not None:
+        claim = {"claimName": content.spec.artifacts.claim_name}
+        volumes.append({"name": "artifacts", "persistentVolumeClaim": claim})
+    return [*volumes, {"name": "scratch", "emptyDir": {}}]
+
+
+def _of_map(volume: str, config_map: str, files: dict[str, str]) -> Json:
+    items = [{"key": key, "path": path} for key, path in files.items()]
+    return {"name": volume, "configMap": {"name": config_map, "items": items}}
+
+
+def _mounts(content: Content) -> list[Json]:
+    mounts: list[Json] = [{"name": "suite", "mountPath": SUITE_FOLDER, "readOnly": True}]
+    if content.task_files:
+        mounts.append({"name": "tasks", "mountPath": TASKS_FOLDER, "readOnly": True})
+    if content.spec.artifacts is not None:
+        mounts.append({"name": "artifacts", "mountPath": ARTIFACTS_FOLDER})
+    return [*mounts, {"name": "scratch", "mountPath": "/tmp"}]  # noqa: S108 - in the container

@@ -1,0 +1,262 @@
+import time
+from typing import Any
+
+import pytest
+
+from rocksteady.api.v1alpha1.items import Check
+from rocksteady.evaluate import checks
+from rocksteady.evaluate.checks import (
+    Verdict,
+    agreed,
+    check_text,
+    chosen_letter,
+    conclude,
+    is_similar,
+    similarity,
+)
+
+PASSED, FAILED, UNKNOWN = Verdict.PASSED, Verdict.FAILED, Verdict.UNKNOWN
+NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def check(**fields: Any) -> Check:
+    return Check.model_validate(fields)
+
+
+def contains(*texts: str, **more: Any) -> Check:
+    return check(type="Contains", texts=texts, **more)
+
+
+def exact(*texts: str, **more: Any) -> Check:
+    return check(type="Exact", texts=texts, **more)
+
+
+def pattern(text: str, **more: Any) -> Check:
+    return check(type="Regex", pattern=text, **more)
+
+
+def schema(content: dict[str, Any], **more: Any) -> Check:
+    return check(type="JsonSchema", jsonSchema=content, **more)
+
+
+def choice(answer: str, options: int = 4) -> Check:
+    texts = [f"option {number}" for number in range(options)]
+    return check(type="MultipleChoice", options=texts, answer=answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "verdict"),
+    [
+        pytest.param(contains("Paris"), "It is Paris.", PASSED, id="it stands somewhere"),
+        pytest.param(contains("Paris"), "It is paris.", FAILED, id="case matters"),
+        pytest.param(contains("PARIS", ignoreCase=True), "paris", PASSED, id="case is ignored"),
+        pytest.param(
+            contains("STRASSE", ignoreCase=True), "die Straße", PASSED, id="case beyond ASCII"
+        ),
+        pytest.param(contains("Rom", "Paris"), "Paris", PASSED, id="any of several"),
+        pytest.param(contains("パリ"), "フランスの首都はパリです", PASSED, id="other scripts"),
+        pytest.param(contains(" "), "one word", PASSED, id="texts are not trimmed"),
+        pytest.param(contains("a"), "", FAILED, id="nothing was said"),
+        pytest.param(contains("a.c"), "abc", FAILED, id="a text is no pattern"),
+    ],
+)
+def test_contains__finds_a_text_in_the_answer(asked: Check, answer: str, verdict: Verdict) -> None:
+    assert check_text(asked, answer) is verdict
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "verdict"),
+    [
+        pytest.param(exact("Paris"), " Paris\n", PASSED, id="white space around it"),
+        pytest.param(exact("Paris\n"), "Paris", PASSED, id="white space around the text"),
+        pytest.param(exact("Paris"), "Paris.", FAILED, id="a dot more"),
+        pytest.param(exact("yes", "no"), "no", PASSED, id="any of several"),
+        pytest.param(exact("yes"), "Yes", FAILED, id="case matters"),
+        pytest.param(exact("yes", ignoreCase=True), "YES", PASSED, id="case is ignored"),
+        pytest.param(exact("yes"), "", FAILED, id="nothing was said"),
+    ],
+)
+def test_exact__is_the_whole_answer(asked: Check, answer: str, verdict: Verdict) -> None:
+    assert check_text(asked, answer) is verdict
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "verdict"),
+    [
+        pytest.param(pattern(r"\b42\b"), "It is 42.", PASSED, id="found inside"),
+        pytest.param(pattern(r"^42$"), "It is 42.", FAILED, id="anchored"),
+        pytest.param(pattern(r"(?i)paris"), "PARIS", PASSED, id="case ignored by the pattern"),
+        pytest.param(pattern(r"(?s)(.{12,80}?)\1{5}"), "all is well. " * 7, PASSED, id="repeats"),
+        pytest.param(pattern("x", negate=True), "abc", PASSED, id="must not be found"),
+        pytest.param(pattern("("), "abc", UNKNOWN, id="no pattern at all"),
+    ],
+)
+def test_regex__is_found_in_the_answer(asked: Check, answer: str, verdict: Verdict) -> None:
+    assert check_text(asked, answer) is verdict
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(pattern(r"^(a|a)*$"), id="a pattern"),
+        pytest.param(pattern(r"^(a|a)*$", negate=True), id="a negated pattern"),
+        pytest.param(schema({"pattern": r"^(a|a)*$"}), id="a pattern of a schema"),
+    ],
+)
+def test_pattern_without_end__is_stopped_and_passes_nobody(
+    asked: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "PATTERN_SECONDS", 0.1)
+    began = time.monotonic()
+
+    verdict = check_text(asked, '"' + "a" * 60 + '!"' if asked.json_schema else "a" * 60 + "!")
+
+    assert verdict is UNKNOWN
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "verdict"),
+    [
+        pytest.param(schema(NUMBER), '{"n": 1}', PASSED, id="alone"),
+        pytest.param(schema(NUMBER), ' \n{"n": 1}\n', PASSED, id="with space around it"),
+        pytest.param(schema(NUMBER), '```json\n{"n": 1}\n```', PASSED, id="in a fence"),
+        pytest.param(schema(NUMBER), 'Here:\n```\n{"n": 1}```\nDone', PASSED, id="fence in prose"),
+        pytest.param(schema(NUMBER), 'Here: {"n": 1}', FAILED, id="in prose without a fence"),
+        pytest.param(schema(NUMBER), '{"n": "1"}', FAILED, id="not what the schema allows"),
+        pytest.param(schema(NUMBER), '{"n": 1', FAILED, id="cut off"),
+        pytest.param(schema(NUMBER), "", FAILED, id="nothing was said"),
+        pytest.param(schema({}), "NaN", FAILED, id="a number that JSON has not"),
+        pytest.param(schema({}), "[" * 100_000, FAILED, id="nested without end"),
+        pytest.param(schema({}), "1" * 10_000, FAILED, id="a number without end"),
+        pytest.param(schema({"pattern": "^a"}), '"abc"', PASSED, id="a pattern"),
+        pytest.param(schema({"pattern": "^b"}), '"abc"', FAILED, id="another pattern"),
+        pytest.param(schema({"pattern": "^b"}), "7", PASSED, id="a pattern is for text only"),
+        pytest.param(
+            schema({"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}),
+            "7",
+            PASSED,
+            id="a reference inside",
+        ),
+        pytest.param(schema({"$ref": "#/$defs/n"}), "7", UNKNOWN, id="a reference to nothing"),
+        pytest.param(
+            schema({"$ref": "https://example.com/schema"}), "7", UNKNOWN, id="nothing is fetched"
+        ),
+        pytest.param(
+            schema({"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 3}),
+            "7",
+            FAILED,
+            id="an older draft",
+        ),
+        pytest.param(schema(NUMBER, negate=True), "no JSON", PASSED, id="must not be so"),
+    ],
+)
+def test_json_schema__allows_the_json_of_the_answer(
+    asked: Check, answer: str, verdict: Verdict
+) -> None:
+    assert check_text(asked, answer) is verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        pytest.param("B", "B", id="nothing else"),
+        pytest.param("(B) Rome", "B", id="in brackets"),
+        pytest.param("**B**: Rome", "B", id="in bold"),
+        pytest.param("_B_", "B", id="emphasised"),
+        pytest.param("The answer is C. Not D.", "C", id="the first of two"),
+        pytest.param("Bern is not Rome", None, id="the start of a word"),
+        pytest.param("I think it is D", "D", id="a word that is no letter of an option"),
+        pytest.param("A'dam", None, id="with an apostrophe"),
+        pytest.param("E", None, id="a letter that has no option"),
+        pytest.param("b)", "B", id="small, and nothing else"),
+        pytest.param("it is a trap", None, id="a small letter is a word"),
+        pytest.param("4B", None, id="behind a digit"),
+        pytest.param("答案是 B。", "B", id="in another script, apart"),
+        pytest.param("", None, id="nothing was said"),
+    ],
+)
+def test_chosen_letter__is_the_first_that_stands_alone(answer: str, letter: str | None) -> None:
+    assert chosen_letter(answer, 4) == letter
+
+
+def test_multiple_choice__is_right_with_the_right_letter() -> None:
+    assert check_text(choice("B"), "B. option 1") is PASSED
+    assert check_text(choice("B"), "A. option 0") is FAILED
+
+
+@pytest.mark.parametrize("answer", ["", " \n\t", "\u00a0"])
+@pytest.mark.parametrize("fits", [True, False, None])
+def test_empty_answer__never_passes_a_negated_check(answer: str, fits: bool | None) -> None:  # noqa: FBT001
+    assert conclude(pattern("x", negate=True), answer, fits=fits) is FAILED
+
+
+@pytest.mark.parametrize(
+    ("negate", "fits", "verdict"),
+    [
+        pytest.param(False, True, PASSED, id="it fits"),
+        pytest.param(False, False, FAILED, id="it does not"),
+        pytest.param(True, True, FAILED, id="it fits and must not"),
+        pytest.param(True, False, PASSED, id="it does not, as it must not"),
+        pytest.param(False, None, UNKNOWN, id="nobody can tell"),
+        pytest.param(True, None, UNKNOWN, id="nobody can tell of what must not be"),
+    ],
+)
+def test_conclude__turns_round_what_is_negated(
+    negate: bool,  # noqa: FBT001
+    fits: bool | None,  # noqa: FBT001
+    verdict: Verdict,
+) -> None:
+    assert conclude(pattern("x", negate=negate), "answer", fits=fits) is verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "texts", "cosine"),
+    [
+        pytest.param([1.0, 0.0], [[2.0, 0.0]], 1.0, id="the same direction"),
+        pytest.param([1.0, 0.0], [[0.0, 1.0]], 0.0, id="at right angles"),
+        pytest.param([1.0, 0.0], [[-1.0, 0.0], [3.0, 4.0]], 0.6, id="the best of several"),
+        pytest.param([0.0, 0.0], [[1.0, 0.0]], None, id="a vector of zeros"),
+        pytest.param([1.0], [[1.0, 0.0]], None, id="vectors of two lengths"),
+        pytest.param([float("inf")], [[1.0]], None, id="not finite"),
+        pytest.param([], [[]], None, id="empty"),
+    ],
+)
+def test_similarity__is_the_greatest_cosine(
+    answer: list[float], texts: list[list[float]], cosine: float | None
+) -> None:
+    assert similarity(answer, texts) == (None if cosine is None else pytest.approx(cosine))
+
+
+@pytest.mark.parametrize(
+    ("cosine", "fits"),
+    [
+        pytest.param(0.8, True, id="just enough"),
+        pytest.param(0.79, False, id="too little"),
+        pytest.param(None, None, id="not known"),
+    ],
+)
+def test_is_similar__compares_in_percent(cosine: float | None, fits: bool | None) -> None:  # noqa: FBT001
+    asked = check(type="Similarity", texts=["a"], minSimilarityPercent="80")
+    assert is_similar(asked, cosine) is fits
+
+
+@pytest.mark.parametrize(
+    ("replies", "fits"),
+    [
+        pytest.param(["yes", "Yes."], True, id="both say yes"),
+        pytest.param(["No", "no, since"], False, id="both say no"),
+        pytest.param(["**Yes**", "\n- yes"], True, id="with marks around it"),
+        pytest.param(["yes", "no"], None, id="they disagree"),
+        pytest.param(["yes", "maybe"], None, id="one says neither"),
+        pytest.param(["yes", None], None, id="one says nothing"),
+        pytest.param(["", ""], None, id="both are empty"),
+        pytest.param(["It is yes", "yes"], None, id="not at the beginning"),
+        pytest.param(["yesterday", "yes"], None, id="the start of a word"),
+    ],
+)
+def test_agreed__needs_the_same_clear_word_of_each(
+    replies: list[str | None],
+    fits: bool | None,  # noqa: FBT001
+) -> None:
+    assert agreed(replies) is fits
