@@ -13,9 +13,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from rocksteady.api.item_checks import ITEM_MAX_BYTES, ITEMS_MAX
+from rocksteady.api.item_checks import ITEM_FILE_MAX_BYTES
 from rocksteady.api.item_file import is_item_file, read_items
 from rocksteady.api.model_uri import parse_model_uri
+from rocksteady.api.suite_checks import check_helpers
 from rocksteady.api.suite_content import in_order, items_digest
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
 from rocksteady.api.v1alpha1.items import Item
@@ -28,8 +29,6 @@ SUITE_FILE: Final = "suite.json"
 ITEMS_FILE: Final = "items.jsonl.gz"
 FETCHED_FILE: Final = "items.jsonl"
 """In a folder of items whose URI names no file, such as an artifact."""
-FILE_MAX_BYTES: Final = ITEMS_MAX * ITEM_MAX_BYTES // 4
-"""Of a file of items, some 650 MB: memory holds it several times over."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def read_assignment(environment: Mapping[str, str]) -> Assignment:
     """
     folder = Path(environment.get("SUITE_FOLDER") or SUITE_FOLDER)
     spec = _read_spec(folder / SUITE_FILE)
-    items = _read_items(_items_file(folder, spec, environment))
+    items = tuple(in_order(_read_items(folder, spec, environment)))
     digest = items_digest(items)
     expected = environment.get("ITEMS_DIGEST")
     if expected and expected != digest:
@@ -157,24 +156,44 @@ def _items_file(folder: Path, spec: EvaluationSuiteSpec, environment: Mapping[st
     return path / (named if is_item_file(named) else FETCHED_FILE)
 
 
-def _read_items(file: Path) -> tuple[Item, ...]:
+def _read_items(
+    folder: Path, spec: EvaluationSuiteSpec, environment: Mapping[str, str]
+) -> tuple[Item, ...]:
+    file = _items_file(folder, spec, environment)
+    behind_uri = spec.items is not None and spec.items.uri is not None
+    items = read_item_file(file, quoted=not behind_uri)
+    for error in check_helpers(spec, items):  # the operator has not seen a file behind a URI
+        raise EvaluationError(f"{file.name}: {error.message}")
+    return items
+
+
+def read_item_file(file: Path, *, quoted: bool = True) -> tuple[Item, ...]:
+    """Read a file of items, also one that is packed (`.gz`), in its order.
+
+    Args:
+        file: Its name ends with `.jsonl` or `.json`, or with one of these and `.gz`.
+        quoted: False when an error may quote no value.
+
+    Raises:
+        EvaluationError: It cannot be read, is too large, or an item of it is wrong.
+    """
     content = _read(file)
     name = file.name
     if name.endswith(".gz"):
         content, name = _unzipped(content, name), name.removesuffix(".gz")
-    read = read_items(content, name)
+    read = read_items(content, name, quoted=quoted)
     if read.errors:
         raise EvaluationError(f"{file.name}: {read.errors[0]}")
-    return tuple(in_order(read.items))
+    return read.items
 
 
 def _read(file: Path) -> bytes:
     try:
         size = file.stat().st_size
-        if size > FILE_MAX_BYTES:
+        if size > ITEM_FILE_MAX_BYTES:
             raise EvaluationError(
-                f"{file.name} has {size} bytes, at most {FILE_MAX_BYTES} are read: make the suite"
-                " smaller"
+                f"{file.name} has {size} bytes, at most {ITEM_FILE_MAX_BYTES} are read: split it"
+                " into several suites"
             )
         return file.read_bytes()
     except OSError as error:
