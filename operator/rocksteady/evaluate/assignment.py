@@ -3,9 +3,6 @@
 docs/reference/evaluation-runners.md is the contract.
 """
 
-import gzip
-import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from rocksteady.api.item_checks import ITEM_FILE_MAX_BYTES
-from rocksteady.api.item_file import is_item_file, read_items
+from rocksteady.api.item_file import is_item_file
 from rocksteady.api.model_uri import parse_model_uri
 from rocksteady.api.suite_checks import check_helpers
 from rocksteady.api.suite_content import in_order, items_digest
@@ -23,6 +19,7 @@ from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.runner import ModelEndpoint
 from rocksteady.evaluate import EvaluationError
 from rocksteady.evaluate.chat import Endpoint
+from rocksteady.evaluate.files import read_file, read_item_file
 
 SUITE_FOLDER: Final = "/suite"
 SUITE_FILE: Final = "suite.json"
@@ -133,7 +130,7 @@ def _endpoint(role: str, endpoint: ModelEndpoint | None, key: str | None) -> End
 
 def _read_spec(file: Path) -> EvaluationSuiteSpec:
     try:
-        return EvaluationSuiteSpec.model_validate_json(_read(file))
+        return EvaluationSuiteSpec.model_validate_json(read_file(file))
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, found["loc"])) or "it"
@@ -165,44 +162,3 @@ def _read_items(
     for error in check_helpers(spec, items):  # the operator has not seen a file behind a URI
         raise EvaluationError(f"{file.name}: {error.message}")
     return items
-
-
-def read_item_file(file: Path, *, quoted: bool = True) -> tuple[Item, ...]:
-    """Read a file of items, also one that is packed (`.gz`), in its order.
-
-    Args:
-        file: Its name ends with `.jsonl` or `.json`, or with one of these and `.gz`.
-        quoted: False when an error may quote no value.
-
-    Raises:
-        EvaluationError: It cannot be read, is too large, or an item of it is wrong.
-    """
-    content = _read(file)
-    name = file.name
-    if name.endswith(".gz"):
-        content, name = _unzipped(content, name), name.removesuffix(".gz")
-    read = read_items(content, name, quoted=quoted)
-    if read.errors:
-        raise EvaluationError(f"{file.name}: {read.errors[0]}")
-    return read.items
-
-
-def _read(file: Path) -> bytes:
-    try:
-        size = file.stat().st_size
-        if size > ITEM_FILE_MAX_BYTES:
-            raise EvaluationError(
-                f"{file.name} has {size} bytes, at most {ITEM_FILE_MAX_BYTES} are read: split it"
-                " into several suites"
-            )
-        return file.read_bytes()
-    except OSError as error:
-        problem = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise EvaluationError(f"{file.name} cannot be read: {problem}") from None
-
-
-def _unzipped(content: bytes, name: str) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error):
-        raise EvaluationError(f"{name} is not compressed by gzip") from None

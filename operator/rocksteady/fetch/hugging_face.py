@@ -9,7 +9,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -67,17 +66,22 @@ def fetch_hugging_face_items(uri: ModelUri, folder: Path, max_bytes: int) -> Non
     """
     with _telling(uri):
         revision = _revision(uri, DATA_SET)
-        download = partial(
-            snapshot_download,
+        for file in snapshot_download(
+            uri.location,
+            repo_type=DATA_SET,
+            revision=revision,
+            local_dir=folder,
+            allow_patterns=_escape(uri.path),
+            dry_run=True,
+        ):
+            check_size(f"hf://{uri.location}/{uri.path}", file.file_size, max_bytes)
+        snapshot_download(
             uri.location,
             repo_type=DATA_SET,
             revision=revision,
             local_dir=folder,
             allow_patterns=_escape(uri.path),
         )
-        for file in download(dry_run=True):
-            check_size(f"hf://{uri.location}/{uri.path}", file.file_size, max_bytes)
-        download()
     _tidy(folder, uri)
 
 

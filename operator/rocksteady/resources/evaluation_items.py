@@ -134,7 +134,17 @@ def _read_only(volume: str, folder: str) -> Json:
 
 
 def _fetcher(source: ItemSource, image: str, folder: str, volume: str) -> Json:
+    name = conventions.ITEMS_FETCHER_CONTAINER
+    container = _container(name, image, "rocksteady.fetch", _FETCH_RESOURCES)
     arguments = ["--items-max-bytes", str(ITEM_FILE_MAX_BYTES), str(source.uri)]
+    container["args"] = [*arguments, f"{folder}/{_FETCHED}"]
+    container["volumeMounts"] += [{"name": volume, "mountPath": folder}]
+    if source.credentials_secret_ref is not None:
+        container["envFrom"] = [{"secretRef": {"name": source.credentials_secret_ref.name}}]
+    return container
+
+
+def _anonymiser(file: str, image: str, reads: Json) -> Json:
     name = conventions.ANONYMISER_CONTAINER
     container = _container(name, image, "rocksteady.evaluate.anonymise", _ANONYMISE_RESOURCES)
     container["args"] = [file, f"{ITEMS_FOLDER}/{_FILE}"]

@@ -18,7 +18,7 @@ from rocksteady.evaluate import EvaluationError
 from rocksteady.evaluate.anonymise.entities import KINDS, Finder
 from rocksteady.evaluate.anonymise.items import Anonymised, anonymise
 from rocksteady.evaluate.anonymise.presidio import load_finder
-from rocksteady.evaluate.assignment import read_item_file
+from rocksteady.evaluate.files import read_item_file
 
 TERMINATION_LOG: Final = Path("/dev/termination-log")
 """What a container writes here, the kubelet puts into its status."""

