@@ -163,7 +163,8 @@ def placeholders_of(texts: Sequence[str], found: Sequence[Sequence[Span]]) -> Pl
     taken = {match[0] for text in texts for match in PLACEHOLDER.finditer(text)}
     by_key = _numbered(surfaces, taken)
     people = [key for kind, key in by_key if kind == PERSON]
-    names = sorted({name for key in people for name in key.split(" ") if _stands_alone(name)})
+    parts = {name for key in people for name in key.split(" ") if _stands_alone(name)}
+    names = sorted(parts.union(key for key in people if " " not in key))
     for name in names:
         holder = next(key for key in people if name in key.split(" "))
         by_key.setdefault((PERSON, name), by_key[PERSON, holder])
