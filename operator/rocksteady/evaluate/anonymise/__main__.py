@@ -26,7 +26,7 @@ TERMINATION_LOG: Final = Path("/dev/termination-log")
 _MESSAGE_LENGTH: Final = 512
 
 
-def anonymise_file(source: Path, target: Path, load: Callable[[], Finder] = load_finder) -> str:
+def anonymise_file(source: Path, target: Path, load: Callable[[], Finder]) -> str:
     """Anonymise a file of items.
 
     Args:
@@ -73,7 +73,7 @@ def main(source: Path, target: Path) -> None:
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     try:
-        click.echo(anonymise_file(source, target))
+        click.echo(anonymise_file(source, target, load_finder))
     except EvaluationError as error:
         _give_up(str(error), BAD_ITEMS_EXIT_CODE)
     except Exception as error:  # noqa: BLE001 - its text may quote an item, its class does not

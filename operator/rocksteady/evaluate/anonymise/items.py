@@ -18,6 +18,7 @@ from rocksteady.evaluate.anonymise.entities import (
     outside_placeholders,
     placeholders_of,
     trimmed,
+    without_parts,
 )
 
 _NO_TEXT: Final = frozenset(
@@ -100,7 +101,7 @@ def _anonymised(item: Mapping[str, Any], find: Finder) -> tuple[dict[str, Any], 
 
 def _spans(text: str, find: Finder) -> list[Span]:
     spans = (trimmed(text, span) for span in find(text))
-    return outside_placeholders(text, (span for span in spans if span.start < span.end))
+    return outside_placeholders(text, without_parts(one for one in spans if one.start < one.end))
 
 
 def _changed(text: str, how: How, placeholders: Placeholders, spans: Sequence[Span]) -> str:
