@@ -78,10 +78,14 @@ class Question:
     items: int | None
 
 
+def try_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
+    """How long one try of a run may take: to bring its items, and to ask them."""
+    return spec.limits.deadline_seconds + prepare_seconds_at_most(spec.items)
+
+
 def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
     """How long a run may take, with all its tries, before it has failed."""
-    of_one = spec.limits.deadline_seconds + prepare_seconds_at_most(spec.items)
-    return of_one * TRIES + GRACE_SECONDS
+    return try_seconds_at_most(spec) * TRIES + GRACE_SECONDS
 
 
 def build_job(owner: Owner, content: Content, question: Question, images: Images) -> Json:
