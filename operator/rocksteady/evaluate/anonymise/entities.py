@@ -141,7 +141,8 @@ def trimmed(text: str, span: Span) -> Span:
 
 def outside_placeholders(text: str, spans: Iterable[Span]) -> list[Span]:
     """Spans that touch no placeholder that stood there before."""
-    return [span for span in spans if not _is_in_placeholder(text, span.start, span.end)]
+    taken = _placeholders_in(text)
+    return [span for span in spans if not _touches(taken, span.start, span.end)]
 
 
 def without_parts(spans: Iterable[Span]) -> list[Span]:
@@ -261,8 +262,12 @@ def _search(texts: Iterable[str], spelled: Spelled, flags: int = 0) -> re.Patter
     return re.compile("|".join(map(spelled, longest_first)), flags) if longest_first else None
 
 
-def _is_in_placeholder(text: str, start: int, end: int) -> bool:
-    return any(one.start() < end and start < one.end() for one in PLACEHOLDER.finditer(text))
+def _placeholders_in(text: str) -> list[tuple[int, int]]:
+    return [match.span() for match in PLACEHOLDER.finditer(text)]
+
+
+def _touches(taken: Iterable[tuple[int, int]], start: int, end: int) -> bool:
+    return any(first < end and start < last for first, last in taken)
 
 
 def _united(places: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -284,7 +289,8 @@ def _united(places: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]
 def _written(text: str, places: Iterable[tuple[int, int, str]]) -> str:
     parts: list[str] = []
     at = 0
-    kept = [place for place in places if not _is_in_placeholder(text, place[0], place[1])]
+    taken = _placeholders_in(text)
+    kept = [place for place in places if not _touches(taken, place[0], place[1])]
     for start, end, placeholder in _united(kept):
         parts += [text[at:start], placeholder]
         at = end
