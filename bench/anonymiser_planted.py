@@ -3,9 +3,10 @@
 All are made up; card numbers and IBANs are the test numbers of their issuers.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
-PLANTED: Final = {
+PLANTED: Final[Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]]] = {
     "PERSON": {
         "easy": (
             ("Alice Johnson", "My name is Alice Johnson and my invoice is wrong."),

@@ -163,7 +163,8 @@ def test_items__as_they_were_are_in_no_volume_that_the_runner_mounts(case: str) 
 @pytest.mark.parametrize("case", ["items-fetched", "items-anonymised"])
 def test_credentials__of_items_are_seen_by_what_fetches_them_alone(case: str) -> None:
     pod = _of_job(case)
-    fetcher, *others = [*pod["initContainers"], *pod["containers"]]
+    containers: list[dict[str, Any]] = pod["initContainers"] + pod["containers"]
+    fetcher, *others = containers
 
     assert "envFrom" in fetcher
     assert not any("envFrom" in one for one in others)

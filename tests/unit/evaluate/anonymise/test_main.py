@@ -1,4 +1,5 @@
 import json
+import logging
 import signal
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     log.touch()
     monkeypatch.setattr(__main__, "TERMINATION_LOG", log)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.setattr(__main__.logging, "disable", lambda *_: None)
+    monkeypatch.setattr(logging, "disable", lambda *_: None)
     return log
 
 
