@@ -69,6 +69,10 @@ ANNOTATION_REQUESTED_BY: Final = f"{GROUP}/requested-by"
 
 MODEL_SERVER_CONTAINER: Final = "model-server"
 RUNNER_CONTAINER: Final = "runner"
+ITEMS_FETCHER_CONTAINER: Final = "fetch-items"
+ANONYMISER_CONTAINER: Final = "anonymise-items"
+BAD_ITEMS_EXIT_CODE: Final = 3
+"""With which the anonymiser ends when another try would end alike."""
 MODEL_SERVER_PORT_NAME: Final = "http"
 SERVICE_PORT: Final = 80
 """Port of every Service of the operator; its target is the container port named `http`."""

@@ -15,7 +15,8 @@ class Settings:
 
     Attributes:
         fetch_image: Image of the init container that fetches models: the operator's own.
-        harness_image: Image of the runners LMEval and Inspect, unless a suite names its own.
+        harness_image: Image of the runners LMEval and Inspect, unless a suite names its own, and of
+            the anonymiser of items.
         client_namespaces: Namespaces of gateway, Prometheus and operator, which NetworkPolicies let
             in; empty: every namespace may connect to the model servers.
         workers: How many LLMDeployments are reconciled at once.

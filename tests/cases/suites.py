@@ -120,6 +120,16 @@ VALID_SUITES: Final = (
         {"spec.items": {"uri": "pvc://evaluation-questions/items.json"}},
         [("spec.items.uri", "not pinned: a claim cannot be pinned")],
     ),
+    Valid(
+        "credentials for what is mounted are warned about",
+        {
+            "spec.items": {
+                "uri": f"oci://evals/questions@{DIGEST}",
+                "credentialsSecretRef": {"name": "evaluation-hub"},
+            }
+        },
+        [("spec.items.credentialsSecretRef", "is not used: oci:// is mounted by the kubelet")],
+    ),
     Valid("items in an artifact", {"spec.items": {"uri": f"oci://evals/questions@{DIGEST}"}}),
     Valid(
         "lm-evaluation-harness",

@@ -532,6 +532,35 @@ async def test_items_that_were_fetched__are_found_in_their_folder(
     assert ended.letters == "1"
 
 
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        pytest.param(
+            item(1) | {"id": f"{PROMPT_CANARY} x"},
+            "items.jsonl: line 1: id: must be a name of",
+            id="id",
+        ),
+        pytest.param(
+            item(1) | {"checks": [{"type": "ModelGraded", "criterion": PROMPT_CANARY}]},
+            "items.jsonl: judge is needed by checks of type ModelGraded: give its baseUrl",
+            id="a check without its judge",
+        ),
+    ],
+)
+async def test_items_that_were_fetched__are_checked_and_never_quoted(
+    place: Place, odd: Any, said: str
+) -> None:
+    file = place.folder / "items.jsonl"
+    file.write_text(json.dumps(odd), encoding="utf-8")
+    uri = "https://example.com/items.jsonl"
+
+    ended = await place.run(None, {"items": {"uri": uri}}, ITEMS_FILE=str(file))
+
+    assert (ended.code, ended.result.outcome) == (0, RunOutcome.ERROR)
+    assert said in ended.result.message
+    assert PROMPT_CANARY not in ended.message
+
+
 def judging(judge: Callable[[str], str], vectors: Mapping[str, list[float]]) -> Answer:
     """A server that is the model, its judge and its embedder."""
 

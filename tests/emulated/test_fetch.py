@@ -131,6 +131,28 @@ class TestDownload:
             None,
         ]
 
+    @pytest.mark.parametrize("broken", [pytest.param([], id="at once"),
+                                        pytest.param([1000], id="after a break")])  # fmt: skip
+    def test_download__brings_a_file_that_is_as_large_as_it_may_be(
+        self, script: Script, address: str, tmp_path: Path, broken: list[int]
+    ) -> None:
+        script.files["/items.jsonl"] = CONTENT
+        script.break_after = broken
+
+        download(f"{address}/items.jsonl", tmp_path / "items.jsonl", len(CONTENT))
+
+        assert (tmp_path / "items.jsonl").read_bytes() == CONTENT
+
+    def test_download__brings_nothing_of_a_file_that_is_too_large(
+        self, script: Script, address: str, tmp_path: Path
+    ) -> None:
+        script.files["/items.jsonl"] = CONTENT
+
+        with pytest.raises(FetchError, match="has 2048 bytes or more, at most 2047 are fetched"):
+            download(f"{address}/items.jsonl", tmp_path / "items.jsonl", len(CONTENT) - 1)
+        assert not (tmp_path / "items.jsonl").exists()
+        assert len(script.requests) == 1, "another try would find the same"
+
     def test_download__says_that_nobody_is_there(self, tmp_path: Path) -> None:
         with pytest.raises(FetchError, match=r"kept breaking off|cannot be reached"):
             download("http://127.0.0.1:1/m.gguf", tmp_path / "m.gguf")

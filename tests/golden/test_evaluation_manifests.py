@@ -52,6 +52,26 @@ CASES: dict[str, dict[str, Any]] = {
             "lmEval": {"tasks": ["words"], "metric": "exact_match", "taskFiles": "tasks"},
         },
     },
+    "items-fetched": {
+        "items": {
+            "uri": "hf://org/questions/suites/golden.jsonl@7e27bd9",
+            "credentialsSecretRef": {"name": "evaluation-hub"},
+        },
+    },
+    "items-anonymised": {
+        "items": {
+            "uri": "s3://questions/golden.json",
+            "credentialsSecretRef": {"name": "evaluation-bucket"},
+            "anonymise": True,
+        },
+    },
+    "items-of-a-claim": {
+        "items": {"uri": "pvc://evaluation-questions/suites/golden.jsonl", "anonymise": True},
+    },
+    "items-for-an-own-runner": {
+        "items": {"uri": f"oci://example/questions@sha256:{'a' * 64}"},
+        "runner": {"type": "Custom", "image": "example/runner:1"},
+    },
     "custom": {
         "runner": {
             "type": "Custom",
@@ -116,3 +136,35 @@ def test_evaluation__makes_what_is_on_file(case: str) -> None:
 def test_evaluation__makes_what_the_kubernetes_schemas_allow(case: str, version: str) -> None:
     for manifest in rendered(case):
         kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def _of_job(case: str) -> dict[str, Any]:
+    job = next(one for one in rendered(case) if one["kind"] == "Job")
+    pod: dict[str, Any] = job["spec"]["template"]["spec"]
+    return pod
+
+
+def _mounted(container: dict[str, Any]) -> set[str]:
+    return {mount["name"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize("case", ["items-anonymised", "items-of-a-claim"])
+def test_items__as_they_were_are_in_no_volume_that_the_runner_mounts(case: str) -> None:
+    pod = _of_job(case)
+    [runner] = pod["containers"]
+    before = {name for one in pod["initContainers"] for name in _mounted(one)}
+
+    assert _mounted(runner) & before == {"items"}
+    anonymiser = pod["initContainers"][-1]
+    writes = [one for one in anonymiser["volumeMounts"] if not one.get("readOnly")]
+    assert {one["name"] for one in writes} == {"items", "items-scratch"}
+
+
+@pytest.mark.parametrize("case", ["items-fetched", "items-anonymised"])
+def test_credentials__of_items_are_seen_by_what_fetches_them_alone(case: str) -> None:
+    pod = _of_job(case)
+    containers: list[dict[str, Any]] = pod["initContainers"] + pod["containers"]
+    fetcher, *others = containers
+
+    assert "envFrom" in fetcher
+    assert not any("envFrom" in one for one in others)

@@ -30,6 +30,9 @@ ITEM_MAX_BYTES: Final = 262_144
 INLINE_MAX_BYTES: Final = 900 * 1024
 """Of all items inside of the object: their copy, kept for each content, must fit into a ConfigMap
 of 1 MiB."""
+ITEM_FILE_MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of a file of items behind a URI: 10,000 items of 6.5 KiB. Who reads it holds it in memory several
+times over."""
 
 _SPLIT: Final = "shorten it, or split it into several items"
 
@@ -149,8 +152,8 @@ def _check_references(schema: Any, path: str) -> Iterator[FieldError]:
             if isinstance(target, str) and not target.startswith("#"):
                 yield FieldError(
                     path,
-                    f"refers to {quote(target)}: nothing is fetched, so put it into $defs and"
-                    " refer to it by #/$defs/<name>",
+                    "refers to another document: nothing is fetched, so put it into $defs and refer"
+                    " to it by #/$defs/<name>",
                 )
         for part in schema.values():
             yield from _check_references(part, path)

@@ -52,12 +52,13 @@ def is_item_file(name: str) -> bool:
     return name.endswith((JSON_LINES, JSON_LIST))
 
 
-def read_items(content: bytes, name: str) -> ReadItems:
+def read_items(content: bytes, name: str, *, quoted: bool = True) -> ReadItems:
     """Read a file of items.
 
     Args:
         content: The whole file, in UTF-8 with or without a byte order mark.
         name: Of the file; its ending says how to read it.
+        quoted: False when errors may quote no value: the file is more private than they are.
     """
     try:
         entries = _entries(_decode(content), name)
@@ -65,7 +66,7 @@ def read_items(content: bytes, name: str) -> ReadItems:
     except ItemFileError as error:
         return ReadItems((), (str(error),))
     items: list[Item] = []
-    errors = list(islice(_read_entries(entries, items), _ERRORS_MAX))
+    errors = list(islice(_read_entries(entries, items, quoted=quoted), _ERRORS_MAX))
     if not errors:
         wheres = [where for where, _ in entries]
         found = ((wheres[index], error) for index, error in check_items(items))
@@ -139,17 +140,19 @@ def _check_count(count: int) -> None:
         )
 
 
-def _read_entries(entries: Sequence[tuple[str, Any]], items: list[Item]) -> Iterator[str]:
+def _read_entries(
+    entries: Sequence[tuple[str, Any]], items: list[Item], *, quoted: bool
+) -> Iterator[str]:
     """Errors in single fields; what can be read is added to `items`."""
     for where, entry in entries:
-        item, errors = read_item(entry)
+        item, errors = read_item(entry, quoted=quoted)
         for error in errors:
             yield _say(where, error)
         if item is not None:
             items.append(item)
 
 
-def read_item(entry: Any) -> tuple[Item | None, list[FieldError]]:
+def read_item(entry: Any, *, quoted: bool = True) -> tuple[Item | None, list[FieldError]]:
     """One item as JSON has it as a model, or what is wrong with its single fields."""
     schema = item_schema()
     errors = list(find_unwritable(entry)) or list(find_unknown_fields(entry, schema))
@@ -158,7 +161,7 @@ def read_item(entry: Any) -> tuple[Item | None, list[FieldError]]:
     try:
         return Item.model_validate_json(json.dumps(without_nulls(entry, schema)), strict=True), []
     except ValidationError as error:
-        return None, explain(error.errors(), schema)
+        return None, explain(error.errors(), schema, quoted=quoted)
 
 
 @cache

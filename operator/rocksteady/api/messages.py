@@ -22,16 +22,20 @@ _COUNTED: Final = {
 }
 
 
-def explain(details: Iterable[ErrorDetails], schema: Mapping[str, Any]) -> list[FieldError]:
+def explain(
+    details: Iterable[ErrorDetails], schema: Mapping[str, Any], *, quoted: bool = True
+) -> list[FieldError]:
     """One message for each field that pydantic rejects, in the order of the models.
 
     Args:
         details: `ValidationError.errors()`, of a validation with `loc_by_alias`.
         schema: Structural schema with the words of its patterns.
+        quoted: False when no value may be quoted.
     """
     found: dict[Path, FieldError] = {}
     for detail in details:
         path, node = _resolve(detail["loc"], schema)
+        node = node if quoted else {**node, UNQUOTED: True}
         if path not in found and not _only_follows(detail):
             found[path] = FieldError(format_path(path), _message(detail, node))
     return list(found.values())
@@ -64,9 +68,9 @@ def _message(detail: ErrorDetails, node: Mapping[str, Any]) -> str:
     if kind in {"string_too_long", "string_too_short"}:
         return f"{_length(node)}, has {len(value)}{_cure(kind, node)}"
     if "enum" in node:
-        return _choice(value, node["enum"])
+        return _choice(value, node)
     if kind in {"greater_than_equal", "less_than_equal"} and EXPECTS not in node:
-        return f"must be {_bounds(node)}, not {quote(value)}"
+        return f"must be {_bounds(node)}{_not(value, node)}"
     return _wanted(value, node)
 
 
@@ -98,10 +102,15 @@ def _length(node: Mapping[str, Any]) -> str:
     )
 
 
-def _choice(value: Any, allowed: list[Any]) -> str:
+def _choice(value: Any, node: Mapping[str, Any]) -> str:
+    allowed = node["enum"]
     similar = difflib.get_close_matches(str(value), [str(item) for item in allowed], n=1)
     meant = f"; did you mean {similar[0]}?" if similar else ""
-    return f"must be one of {', '.join(map(str, allowed))}, not {quote(value)}{meant}"
+    return f"must be one of {', '.join(map(str, allowed))}{_not(value, node)}{meant}"
+
+
+def _not(value: Any, node: Mapping[str, Any]) -> str:
+    return "" if UNQUOTED in node else f", not {quote(value)}"
 
 
 def _bounds(node: Mapping[str, Any]) -> str:

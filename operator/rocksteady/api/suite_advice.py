@@ -92,6 +92,18 @@ def advise_pins(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
         )
 
 
+def advise_credentials(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
+    """What is mounted needs no credentials of the suite."""
+    uri = try_model_uri(spec.items.uri or "") if spec.items is not None else None
+    if uri is None or spec.items is None or spec.items.credentials_secret_ref is None:
+        return
+    if uri.scheme in {"pvc", "oci"}:
+        yield FieldError(
+            "spec.items.credentialsSecretRef",
+            f"is not used: {uri.scheme}:// is mounted by the kubelet, not fetched; leave it out",
+        )
+
+
 def advise_samples(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
     """The same question at temperature 0 gets the same answer, nearly always."""
     sampling = spec.sampling
@@ -117,6 +129,7 @@ def advise_size(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
 
 SUITE_ADVICE: Final[Sequence[SuiteAdvice]] = (
     advise_pins,
+    advise_credentials,
     advise_margin,
     advise_samples,
     advise_size,

@@ -11,7 +11,11 @@ from rocksteady.cli.explain_evaluations import judged_by
 from rocksteady.cli.wording import duration
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.evaluations import read_suites
-from rocksteady.resources.evaluation_job import TRIES, run_seconds_at_most
+from rocksteady.resources.evaluation_job import (
+    TRIES,
+    run_seconds_at_most,
+    try_seconds_at_most,
+)
 from rocksteady.resources.kinds import Kind
 from rocksteady.rollout.evaluation_forecast import (
     CHANGED,
@@ -116,9 +120,9 @@ def _power(power: GatePower) -> str:
 def _takes(
     forecast: EvaluationForecast, deadline_seconds: int, on_deadline: OnDeadline
 ) -> Iterator[str]:
-    limits, looks = forecast.suite.spec.limits, max(1, len(forecast.test.looks))
-    most = looks * run_seconds_at_most(forecast.suite.spec)
-    each = f"{TRIES} tries of {duration(limits.deadline_seconds)}"
+    spec, looks = forecast.suite.spec, max(1, len(forecast.test.looks))
+    most = looks * run_seconds_at_most(spec)
+    each = f"{TRIES} tries of {duration(try_seconds_at_most(spec))}"
     of = f"{looks} looks of {each}" if looks > 1 else each
     yield f"    takes {duration(most)} at most: {of}; stable and canary are asked side by side"
     if most > deadline_seconds:

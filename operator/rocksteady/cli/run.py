@@ -38,7 +38,7 @@ _DEFAULT = Settings()
     "--harness-image",
     default=defaults.DEFAULT_HARNESS_IMAGE,
     show_default=True,
-    help="Image of the runners LMEval and Inspect.",
+    help="Image of the runners LMEval and Inspect, and of the anonymiser of items.",
 )
 @click.option(
     "--client-namespaces",

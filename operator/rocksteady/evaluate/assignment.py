@@ -3,9 +3,6 @@
 docs/reference/evaluation-runners.md is the contract.
 """
 
-import gzip
-import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +10,22 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from rocksteady.api.item_checks import ITEM_MAX_BYTES, ITEMS_MAX
-from rocksteady.api.item_file import is_item_file, read_items
+from rocksteady.api.item_file import is_item_file
 from rocksteady.api.model_uri import parse_model_uri
+from rocksteady.api.suite_checks import check_helpers
 from rocksteady.api.suite_content import in_order, items_digest
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
 from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.runner import ModelEndpoint
 from rocksteady.evaluate import EvaluationError
 from rocksteady.evaluate.chat import Endpoint
+from rocksteady.evaluate.files import read_file, read_item_file
 
 SUITE_FOLDER: Final = "/suite"
 SUITE_FILE: Final = "suite.json"
 ITEMS_FILE: Final = "items.jsonl.gz"
 FETCHED_FILE: Final = "items.jsonl"
 """In a folder of items whose URI names no file, such as an artifact."""
-FILE_MAX_BYTES: Final = ITEMS_MAX * ITEM_MAX_BYTES // 4
-"""Of a file of items, some 650 MB: memory holds it several times over."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ def read_assignment(environment: Mapping[str, str]) -> Assignment:
     """
     folder = Path(environment.get("SUITE_FOLDER") or SUITE_FOLDER)
     spec = _read_spec(folder / SUITE_FILE)
-    items = _read_items(_items_file(folder, spec, environment))
+    items = tuple(in_order(_read_items(folder, spec, environment)))
     digest = items_digest(items)
     expected = environment.get("ITEMS_DIGEST")
     if expected and expected != digest:
@@ -134,7 +130,7 @@ def _endpoint(role: str, endpoint: ModelEndpoint | None, key: str | None) -> End
 
 def _read_spec(file: Path) -> EvaluationSuiteSpec:
     try:
-        return EvaluationSuiteSpec.model_validate_json(_read(file))
+        return EvaluationSuiteSpec.model_validate_json(read_file(file))
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, found["loc"])) or "it"
@@ -157,33 +153,12 @@ def _items_file(folder: Path, spec: EvaluationSuiteSpec, environment: Mapping[st
     return path / (named if is_item_file(named) else FETCHED_FILE)
 
 
-def _read_items(file: Path) -> tuple[Item, ...]:
-    content = _read(file)
-    name = file.name
-    if name.endswith(".gz"):
-        content, name = _unzipped(content, name), name.removesuffix(".gz")
-    read = read_items(content, name)
-    if read.errors:
-        raise EvaluationError(f"{file.name}: {read.errors[0]}")
-    return tuple(in_order(read.items))
-
-
-def _read(file: Path) -> bytes:
-    try:
-        size = file.stat().st_size
-        if size > FILE_MAX_BYTES:
-            raise EvaluationError(
-                f"{file.name} has {size} bytes, at most {FILE_MAX_BYTES} are read: make the suite"
-                " smaller"
-            )
-        return file.read_bytes()
-    except OSError as error:
-        problem = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise EvaluationError(f"{file.name} cannot be read: {problem}") from None
-
-
-def _unzipped(content: bytes, name: str) -> bytes:
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error):
-        raise EvaluationError(f"{name} is not compressed by gzip") from None
+def _read_items(
+    folder: Path, spec: EvaluationSuiteSpec, environment: Mapping[str, str]
+) -> tuple[Item, ...]:
+    file = _items_file(folder, spec, environment)
+    behind_uri = spec.items is not None and spec.items.uri is not None
+    items = read_item_file(file, quoted=not behind_uri)
+    for error in check_helpers(spec, items):  # the operator has not seen a file behind a URI
+        raise EvaluationError(f"{file.name}: {error.message}")
+    return items

@@ -7,6 +7,8 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +25,12 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from rocksteady.api.model_uri import ModelUri
-from rocksteady.fetch import FetchError
+from rocksteady.fetch import FetchError, check_size
 from rocksteady.fetch.progress import say
 from rocksteady.fetch.shards import with_shards
+
+MODEL: Final = "model"
+DATA_SET: Final = "dataset"
 
 _ABBREVIATED_COMMIT: Final = re.compile(r"^[0-9a-f]{7,39}$")
 _SECOND_COPY: Final = "original/*"
@@ -42,19 +47,52 @@ def fetch_hugging_face(uri: ModelUri, folder: Path) -> None:
         FetchError: Repository, revision or path does not exist, the token may not read it, or the
             hub cannot be reached.
     """
-    disable_progress_bars()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    where = f"hf://{uri.location}"
-    try:
-        revision = _revision(uri)
-        say(f"{where} at revision {revision or 'main'}")
+    with _telling(uri):
         snapshot_download(
             uri.location,
-            revision=revision,
+            revision=_revision(uri, MODEL),
             local_dir=folder,
             allow_patterns=_patterns(uri.path),
             ignore_patterns=None if uri.path else _SECOND_COPY,
         )
+    _tidy(folder, uri)
+
+
+def fetch_hugging_face_items(uri: ModelUri, folder: Path, max_bytes: int) -> None:
+    """Bring the file of items that an hf URI names, one of a data set, into the folder.
+
+    Raises:
+        FetchError: As `fetch_hugging_face`, or it has more than `max_bytes`.
+    """
+    with _telling(uri):
+        revision = _revision(uri, DATA_SET)
+        for file in snapshot_download(
+            uri.location,
+            repo_type=DATA_SET,
+            revision=revision,
+            local_dir=folder,
+            allow_patterns=_escape(uri.path),
+            dry_run=True,
+        ):
+            check_size(f"hf://{uri.location}/{uri.path}", file.file_size, max_bytes)
+        snapshot_download(
+            uri.location,
+            repo_type=DATA_SET,
+            revision=revision,
+            local_dir=folder,
+            allow_patterns=_escape(uri.path),
+        )
+    _tidy(folder, uri)
+
+
+@contextmanager
+def _telling(uri: ModelUri) -> Iterator[None]:
+    """Say what errors of the hub mean."""
+    disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    where = f"hf://{uri.location}"
+    try:
+        yield
     except GatedRepoError as error:
         raise FetchError(
             f"{where} is gated: accept its terms on the hub, and put a token of that account into"
@@ -72,7 +110,6 @@ def fetch_hugging_face(uri: ModelUri, folder: Path) -> None:
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError) as error:
         raise FetchError(f"{where} cannot be read from {constants.ENDPOINT}: {error}") from error
-    _tidy(folder, uri)
 
 
 def _unreachable_or_missing(uri: ModelUri, error: EntryNotFoundError) -> str:
@@ -88,11 +125,13 @@ def _unreachable_or_missing(uri: ModelUri, error: EntryNotFoundError) -> str:
     return f"hf://{uri.location} has no {uri.path!r} at revision {uri.revision or 'main'}"
 
 
-def _revision(uri: ModelUri) -> str | None:
+def _revision(uri: ModelUri, repo_type: str) -> str | None:
     """The revision, with an abbreviated commit made whole, since the hub serves whole ones only."""
+    say(f"hf://{uri.location} at revision {uri.revision or 'main'}")
     if uri.revision is None or _ABBREVIATED_COMMIT.match(uri.revision) is None:
         return uri.revision
-    commits = {commit.commit_id for commit in HfApi().list_repo_commits(uri.location)}
+    known = HfApi().list_repo_commits(uri.location, repo_type=repo_type)
+    commits = {commit.commit_id for commit in known}
     found = [commit for commit in commits if commit.startswith(uri.revision)]
     if len(found) > 1:
         raise FetchError(

@@ -8,8 +8,9 @@ anonymous.
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ from obstore.exceptions import (
 from obstore.store import GCSStore, S3Store
 
 from rocksteady.api.model_uri import ModelUri
-from rocksteady.fetch import FetchError
+from rocksteady.fetch import FetchError, check_size
 from rocksteady.fetch.attempts import persist
 from rocksteady.fetch.part import Part
 from rocksteady.fetch.progress import readable, say
@@ -85,9 +86,26 @@ def fetch_bucket(uri: ModelUri, folder: Path) -> None:
     Raises:
         FetchError: Nothing is there, the store refuses it, or it does not fit on the volume.
     """
+    with _telling(uri):
+        copy(open_store(uri), uri, folder)
+
+
+def fetch_bucket_items(uri: ModelUri, folder: Path, max_bytes: int) -> None:
+    """Bring the file of items that an s3 or gs URI names into the folder.
+
+    Raises:
+        FetchError: As `fetch_bucket`, or it has more than `max_bytes`.
+    """
+    with _telling(uri):
+        copy_items(open_store(uri), uri, folder, max_bytes)
+
+
+@contextmanager
+def _telling(uri: ModelUri) -> Iterator[None]:
+    """Say what errors of the store mean."""
     where = f"{uri.scheme}://{uri.location}/{uri.path}"
     try:
-        copy(open_store(uri), uri, folder)
+        yield
     except BaseError as error:
         if _is_refusal(error):
             raise FetchError(
@@ -123,6 +141,22 @@ def copy(store: Any, uri: ModelUri, folder: Path) -> None:
         raise FetchError(
             f"{uri.scheme}://{uri.location}/{uri.path} holds no files: check bucket and prefix"
         )
+    _bring(store, files, folder)
+
+
+def copy_items(store: Any, uri: ModelUri, folder: Path, max_bytes: int) -> None:
+    """Copy the one file that the URI names, whatever its ending.
+
+    Raises:
+        FetchError: It is not there, has more than `max_bytes`, or does not fit on the volume.
+    """
+    files = list(_file(store, uri))
+    for file in files:
+        check_size(f"{uri.scheme}://{uri.location}/{uri.path}", file.size, max_bytes)
+    _bring(store, files, folder)
+
+
+def _bring(store: Any, files: Sequence[RemoteFile], folder: Path) -> None:
     missing = [one for one in files if not _is_here(folder / one.name, one)]
     total = sum(one.size for one in missing)
     free = shutil.disk_usage(folder).free

@@ -10,7 +10,7 @@ from ssl import SSLError
 from typing import Final
 
 from rocksteady.api.model_uri import ModelUri
-from rocksteady.fetch import FetchError
+from rocksteady.fetch import FetchError, check_size
 from rocksteady.fetch.attempts import persist
 from rocksteady.fetch.part import Part, check_digest
 from rocksteady.fetch.shards import with_shards
@@ -44,17 +44,34 @@ def fetch_web(uri: ModelUri, folder: Path) -> None:
             check_digest(target, uri.revision)
 
 
-def download(url: str, target: Path) -> None:
-    """Bring one file; a file that is there already is kept.
+def fetch_web_items(uri: ModelUri, folder: Path, max_bytes: int) -> None:
+    """Bring the file of items of an https URI into the folder, under the last part of its path.
 
     Raises:
-        FetchError: As `fetch_web`.
+        FetchError: As `fetch_web`, or it has more than `max_bytes`.
+    """
+    target = folder / (uri.file_name or "")
+    download(f"https://{uri.location}/{uri.path}", target, max_bytes)
+    if uri.revision:
+        check_digest(target, uri.revision)
+
+
+def download(url: str, target: Path, max_bytes: int | None = None) -> None:
+    """Bring one file; a file that is there already is kept.
+
+    Args:
+        url: Of the file.
+        target: Where it is put.
+        max_bytes: Most that it may have; None: any size.
+
+    Raises:
+        FetchError: As `fetch_web`, or it is larger.
     """
     if target.exists():
         return
     part = Part(target)
     try:
-        persist(lambda: _attempt(url, part), _BROKEN_CONNECTION)
+        persist(lambda: _attempt(url, part, max_bytes), _BROKEN_CONNECTION)
     except urllib.error.HTTPError as error:
         raise FetchError(_refusal(url, error.code)) from error
     except urllib.error.URLError as error:
@@ -63,7 +80,7 @@ def download(url: str, target: Path) -> None:
         raise FetchError(f"{url} kept breaking off: {error}") from error
 
 
-def _attempt(url: str, part: Part) -> None:
+def _attempt(url: str, part: Part, max_bytes: int | None) -> None:
     """Fetch what is still missing."""
     request = urllib.request.Request(url)  # noqa: S310 - the URI's parser lets https through only
     authorization = os.environ.get(AUTHORIZATION_VARIABLE)
@@ -80,8 +97,13 @@ def _attempt(url: str, part: Part) -> None:
             part.begin(_strong(response.headers.get("ETag")))
             offset = 0
         length = response.headers.get("Content-Length")
-        part.append(_chunks(response))
-        part.finish(offset + int(length) if length else None)
+        size = offset + int(length) if length else None
+        chunks = _chunks(response)
+        if max_bytes is not None:
+            check_size(url, size, max_bytes)
+            chunks = _bounded(chunks, url, offset, max_bytes)
+        part.append(chunks)
+        part.finish(size)
 
 
 def _open(request: urllib.request.Request) -> HTTPResponse:
@@ -103,6 +125,14 @@ def _open(request: urllib.request.Request) -> HTTPResponse:
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
     while chunk := response.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _bounded(chunks: Iterator[bytes], url: str, size: int, max_bytes: int) -> Iterator[bytes]:
+    """The same, until it is more than was promised: some servers promise nothing."""
+    for chunk in chunks:
+        size += len(chunk)
+        check_size(url, size, max_bytes)
         yield chunk
 
 

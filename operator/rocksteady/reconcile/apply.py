@@ -191,11 +191,12 @@ def _rejection(manifest: Manifest, error: errors.ClusterError | None) -> Finding
     said = _DROPPED if error is None else str(error)
     volumes = manifest.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", ())
     if any("image" in volume for volume in volumes) and (error is None or "volume" in said):
+        where = "items.uri of the suite" if manifest["kind"] == "Job" else "spec.model.uri"
         return Finding(
             "ImageVolumeUnsupported",
             "this cluster cannot mount an image as a volume, which oci:// needs. Use Kubernetes"
             " 1.35 or newer (1.33 and 1.34 with the feature gate ImageVolume), or another scheme"
-            f" in spec.model.uri. ({said})",
+            f" in {where}. ({said})",
         )
     if isinstance(error, errors.Forbidden):
         return Finding(

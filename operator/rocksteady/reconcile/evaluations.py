@@ -154,11 +154,6 @@ async def read_suite_manifest(manifest: Manifest, cluster: ClusterReader) -> Sui
     if suite is None:
         said = "; ".join(f"{error.path}: {error.message}" for error in validation.errors[:3])
         return Finding("SuiteInvalid", f"EvaluationSuite {name}: {said}")
-    if suite.spec.items is not None and suite.spec.items.uri is not None:
-        return Finding(
-            "SuiteItemsUnsupported",
-            f"EvaluationSuite {name}: items behind a URI cannot be run yet; give items.configMap.",
-        )
     files = await _task_files(namespace, suite.spec, cluster)
     if isinstance(files, Finding):
         return Finding(files.reason, f"EvaluationSuite {name}: {files.message}")

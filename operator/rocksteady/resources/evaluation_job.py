@@ -16,6 +16,11 @@ from rocksteady.resources.evaluation import (
     evaluation_labels,
     job_name,
 )
+from rocksteady.resources.evaluation_items import (
+    PlacedItems,
+    place_items,
+    prepare_seconds_at_most,
+)
 from rocksteady.resources.owned import Owner, owned_manifest
 from rocksteady.resources.security import container_security_context, pod_security_context
 
@@ -46,7 +51,8 @@ class Images:
 
     Attributes:
         builtin: Of runner Builtin, and of what fetches items: the operator's own.
-        harness: Of runners LMEval and Inspect; empty: the operator has none configured.
+        harness: Of runners LMEval and Inspect, and of the anonymiser; empty: the operator has none
+            configured.
     """
 
     builtin: str
@@ -72,35 +78,36 @@ class Question:
     items: int | None
 
 
+def try_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
+    """How long one try of a run may take: to bring its items, and to ask them."""
+    return spec.limits.deadline_seconds + prepare_seconds_at_most(spec.items)
+
+
 def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
     """How long a run may take, with all its tries, before it has failed."""
-    return spec.limits.deadline_seconds * TRIES + GRACE_SECONDS
+    return try_seconds_at_most(spec) * TRIES + GRACE_SECONDS
 
 
 def build_job(owner: Owner, content: Content, question: Question, images: Images) -> Json:
     """The Job of a run. Its name says which one; it is never changed."""
     short, spec = content.content_hash[:10], content.spec
     labels = evaluation_labels(owner, short, question.revision, question.part)
+    placed = place_items(spec.items, images.builtin, images.harness) if spec.items else None
     pod: Json = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",
         "securityContext": pod_security_context(writes_claim=spec.artifacts is not None),
-        "containers": [_runner(owner, content, question, images)],
-        "volumes": _volumes(owner, content),
+        "containers": [_runner(owner, content, question, images, placed)],
+        "volumes": [*_volumes(owner, content), *(placed.volumes if placed else ())],
     }
+    if placed and placed.init_containers:
+        pod["initContainers"] = list(placed.init_containers)
     body = {
         "spec": {
             "backoffLimit": TRIES - 1,
             "activeDeadlineSeconds": run_seconds_at_most(spec),
-            "podFailurePolicy": {
-                "rules": [
-                    {
-                        "action": "Ignore",
-                        "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-                    }
-                ]
-            },
+            "podFailurePolicy": {"rules": _failure_rules(placed)},
             "template": {"metadata": {"labels": labels}, "spec": pod},
         }
     }
@@ -108,20 +115,41 @@ def build_job(owner: Owner, content: Content, question: Question, images: Images
     return owned_manifest(owner, kinds.JOB, name, body, labels=labels)
 
 
-def _runner(owner: Owner, content: Content, question: Question, images: Images) -> Json:
+def _failure_rules(placed: PlacedItems | None) -> list[Json]:
+    """What a pod that failed counts for."""
+    disrupted = {"type": "DisruptionTarget", "status": "True"}
+    rules: list[Json] = [{"action": "Ignore", "onPodConditions": [disrupted]}]
+    names = {container["name"] for container in placed.init_containers} if placed else set()
+    if conventions.ANONYMISER_CONTAINER in names:
+        codes = {
+            "containerName": conventions.ANONYMISER_CONTAINER,
+            "operator": "In",
+            "values": [conventions.BAD_ITEMS_EXIT_CODE],
+        }
+        rules.append({"action": "FailJob", "onExitCodes": codes})
+    return rules
+
+
+def _runner(
+    owner: Owner,
+    content: Content,
+    question: Question,
+    images: Images,
+    placed: PlacedItems | None,
+) -> Json:
     spec = content.spec
     resources = spec.limits.resources.model_dump(mode="json", exclude_defaults=True)
     container: Json = {
         "name": conventions.RUNNER_CONTAINER,
         "image": _image(spec, images),
         "imagePullPolicy": "IfNotPresent",
-        "env": _environment(owner, content, question),
+        "env": _environment(owner, content, question, placed),
         "resources": resources or DEFAULT_RESOURCES,
         "securityContext": container_security_context(
             read_only_root=spec.runner.type is RunnerType.BUILTIN
         ),
         "terminationMessagePolicy": "File",
-        "volumeMounts": _mounts(content),
+        "volumeMounts": [*_mounts(content), *(placed.mounts if placed else ())],
     }
     command = spec.runner.command or _COMMANDS.get(spec.runner.type)
     if command:
@@ -136,7 +164,9 @@ def _image(spec: EvaluationSuiteSpec, images: Images) -> str:
     return spec.runner.image or own
 
 
-def _environment(owner: Owner, content: Content, question: Question) -> list[Json]:
+def _environment(
+    owner: Owner, content: Content, question: Question, placed: PlacedItems | None
+) -> list[Json]:
     """What tells a runner what to do; what the suite says comes last, and wins."""
     spec = content.spec
     service = f"{owner.revision_name(question.revision)}.{owner.namespace}.svc"
@@ -152,6 +182,8 @@ def _environment(owner: Owner, content: Content, question: Question) -> list[Jso
     }
     if question.items is not None:
         told["LIMIT"] = str(question.items)
+    if placed is not None:
+        told["ITEMS_FILE"] = placed.file
     if content.task_files:
         told["TASK_FILES"] = TASKS_FOLDER
     if spec.artifacts is not None:

@@ -5,7 +5,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from rocksteady.api.run_result import RunOutcome, RunResult, read_result
-from rocksteady.conventions import RUNNER_CONTAINER
+from rocksteady.conventions import (
+    ANONYMISER_CONTAINER,
+    ITEMS_FETCHER_CONTAINER,
+    RUNNER_CONTAINER,
+)
 from rocksteady.rollout.evaluation_runs import RunSeen
 from rocksteady.rollout.finding import Finding
 
@@ -13,6 +17,11 @@ _SAID_MAX_LENGTH: Final = 200
 _IMAGE_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 )
+_PREPARERS: Final = {
+    ITEMS_FETCHER_CONTAINER: "what fetches the items",
+    ANONYMISER_CONTAINER: "the anonymiser",
+}
+"""Init containers, in words."""
 
 Json = Mapping[str, Any]
 
@@ -75,9 +84,13 @@ def _why_failed(condition: Json, pods: Sequence[Json]) -> Finding:
 
 
 def _why_ended(pod: Json) -> Finding | None:
+    for container in pod.get("status", {}).get("initContainerStatuses", ()):
+        found = _why_unprepared(container)
+        if found is not None:
+            return found
     terminated = _terminated(pod)
     if terminated is None:
-        return None
+        return _why_evicted(pod)
     if terminated.get("reason") == "OOMKilled":
         return Finding(
             "RunnerOutOfMemory",
@@ -92,6 +105,33 @@ def _why_ended(pod: Json) -> Finding | None:
     )
 
 
+def _why_unprepared(container: Json) -> Finding | None:
+    """Why an init container failed; None: it did not, or is none that is known."""
+    terminated = container.get("state", {}).get("terminated")
+    who = _PREPARERS.get(container.get("name", ""))
+    if who is None or terminated is None or terminated.get("exitCode") == 0:
+        return None
+    if terminated.get("reason") == "OOMKilled":
+        return Finding(
+            "RunnerOutOfMemory",
+            f"{who} used more memory than it may. Split the file of items into several suites.",
+        )
+    said = str(terminated.get("message", "")).strip().rstrip(".")
+    if said:
+        return Finding("RunFailed", f"{said}.")
+    code = terminated.get("exitCode")
+    return Finding("RunFailed", f"{who} ended with exit code {code}. See its log in the pod.")
+
+
+def _why_evicted(pod: Json) -> Finding | None:
+    """Why the kubelet ended a pod before its runner began; None: it did not."""
+    status = pod.get("status", {})
+    if status.get("reason") != "Evicted":
+        return None
+    said = str(status.get("message", ""))[:_SAID_MAX_LENGTH].strip().rstrip(".")
+    return Finding("RunFailed", f"the node ended the run: {said}.")
+
+
 def _waits_for(pod: Json) -> Finding | None:
     """Why a pod does not start."""
     status = pod.get("status", {})
@@ -99,21 +139,30 @@ def _waits_for(pod: Json) -> Finding | None:
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = str(condition.get("message", ""))[:_SAID_MAX_LENGTH]
             return Finding("RunnerUnschedulable", f"no node can take the runner: {said}.")
-    for container in status.get("containerStatuses", ()):
-        waiting = container.get("state", {}).get("waiting") or {}
-        reason, said = waiting.get("reason"), str(waiting.get("message", ""))[:_SAID_MAX_LENGTH]
-        if reason in _IMAGE_REASONS:
-            return Finding(
-                "RunnerImagePullFailed",
-                f"image {container.get('image', '')} of the runner cannot be pulled ({reason})."
-                " Check runner.image of the suite.",
-            )
-        if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
-            return Finding(
-                "RunnerCannotStart",
-                f"the runner cannot start: {said}. Check runner and judge of the suite, and the"
-                " Secrets that they name.",
-            )
+    lists = ("initContainerStatuses", "containerStatuses")
+    found = (_cannot_start(container) for kind in lists for container in status.get(kind, ()))
+    return next(filter(None, found), None)
+
+
+def _cannot_start(container: Json) -> Finding | None:
+    """Why a container is not started; None: nothing is in the way."""
+    waiting = container.get("state", {}).get("waiting") or {}
+    reason, said = waiting.get("reason"), str(waiting.get("message", ""))[:_SAID_MAX_LENGTH]
+    who = _PREPARERS.get(container.get("name", ""))
+    if reason in _IMAGE_REASONS:
+        cure = "fetchImage and harnessImage of the operator" if who else "runner.image of the suite"
+        return Finding(
+            "RunnerImagePullFailed",
+            f"image {container.get('image', '')} of {who or 'the runner'} cannot be pulled"
+            f" ({reason}). Check {cure}.",
+        )
+    if reason in {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}:
+        cure = "items" if who else "runner and judge"
+        return Finding(
+            "RunnerCannotStart",
+            f"{who or 'the runner'} cannot start: {said}. Check {cure} of the suite, and the"
+            " Secrets that they name.",
+        )
     return None
 
 

@@ -95,3 +95,40 @@ def test_read_items__stops_after_twenty_errors() -> None:
     read = read_items(lines(*({"id": "a b"} for _ in range(1000))), "items.jsonl")
 
     assert len(read.errors) == 20
+
+
+PRIVATE = "Planted Name"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(item(id=PRIVATE), id="an id"),
+        pytest.param(item(prompt=[PRIVATE]), id="a prompt that is a list"),
+        pytest.param(item(checks=PRIVATE), id="checks that are a text"),
+        pytest.param(item(checks=[{"type": PRIVATE}]), id="an unknown type"),
+        pytest.param(item(checks=[{"type": "Contains", "texts": PRIVATE}]), id="one text"),
+        pytest.param(item(checks=[{"type": "Regex", "pattern": f"({PRIVATE}"}]), id="a pattern"),
+        pytest.param(
+            item(checks=[{"type": "MultipleChoice", "options": ["a", "b"], "answer": PRIVATE}]),
+            id="an answer that is no letter",
+        ),
+        pytest.param(
+            item(checks=[{"type": "JsonSchema", "jsonSchema": {"type": PRIVATE}}]), id="a schema"
+        ),
+        pytest.param(
+            item(checks=[{"type": "JsonSchema", "jsonSchema": {"$ref": PRIVATE}}]),
+            id="a reference in a schema",
+        ),
+        pytest.param(
+            item(checks=[{"type": "Contains", "texts": ["a"], "negate": PRIVATE}]), id="a truth"
+        ),
+        pytest.param(item(prompt=None, messages=[{"role": PRIVATE, "content": "x"}]), id="a role"),
+    ],
+)
+def test_read_items__quotes_nothing_of_a_private_file(odd: dict[str, Any]) -> None:
+    read = read_items(lines(odd), "items.jsonl", quoted=False)
+
+    assert read.errors
+    assert all(error.startswith("line 1: ") for error in read.errors)
+    assert PRIVATE not in " ".join(read.errors)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -82,3 +83,41 @@ class TestHuggingFace:
 
         with pytest.raises(FetchError, match=said):
             hugging_face.fetch_hugging_face(parse_model_uri("hf://org/name@v9"), tmp_path)
+
+    @pytest.mark.parametrize(
+        ("size", "said"),
+        [
+            pytest.param(8, "", id="as large as it may be"),
+            pytest.param(None, "", id="of unknown size"),
+            pytest.param(9, "has 9 bytes or more, at most 8", id="too large"),
+        ],
+    )
+    def test_fetch_hugging_face_items__brings_one_file_of_a_data_set(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None, said: str
+    ) -> None:
+        asked: list[dict[str, Any]] = []
+
+        def snapshot(repository: str, **more: Any) -> list[SimpleNamespace]:
+            asked.append({"repository": repository, **more})
+            if not more.get("dry_run"):
+                (tmp_path / "suites").mkdir()
+                (tmp_path / "suites" / "golden[1].jsonl").write_bytes(b"{}")
+            return [SimpleNamespace(file_size=size)]
+
+        monkeypatch.setattr(hugging_face, "snapshot_download", snapshot)
+        uri = parse_model_uri(f"hf://org/questions/suites/golden[1].jsonl@{'a' * 40}")
+
+        if said:
+            with pytest.raises(FetchError, match=said):
+                hugging_face.fetch_hugging_face_items(uri, tmp_path, 8)
+            assert list(tmp_path.iterdir()) == []
+            return
+        hugging_face.fetch_hugging_face_items(uri, tmp_path, 8)
+
+        assert [path.name for path in tmp_path.iterdir()] == ["golden[1].jsonl"]
+        for one in asked:
+            assert (one["repository"], one["repo_type"]) == ("org/questions", "dataset")
+            assert (one["revision"], one["allow_patterns"]) == (
+                "a" * 40,
+                "suites/golden[[]1].jsonl",
+            )

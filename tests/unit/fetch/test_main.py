@@ -73,3 +73,20 @@ class TestMain:
         assert "complete" in output
         assert visible(tmp_path / "key") == ["model.gguf"]
         assert termination_log.read_text(encoding="utf-8") == ""
+
+    def test_main__hands_the_limit_of_a_file_of_items_on(
+        self, termination_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def source(_: Any, folder: Path, max_bytes: int) -> None:
+            (folder / "items.jsonl").write_text(str(max_bytes), encoding="utf-8")
+
+        monkeypatch.setitem(__main__.ITEM_SOURCES, "s3", source)
+
+        code, _ = self.run("--items-max-bytes", "7", f"{URI}/items.jsonl", str(tmp_path / "key"))
+
+        assert code == 0
+        assert (tmp_path / "key" / "items.jsonl").read_text(encoding="utf-8") == "7"
+        assert termination_log.read_text(encoding="utf-8") == ""
+
+    def test_sources__of_items_are_those_of_models(self) -> None:
+        assert __main__.ITEM_SOURCES.keys() == __main__.SOURCES.keys()

@@ -8,7 +8,7 @@ from obstore.store import MemoryStore
 
 from rocksteady.api.model_uri import parse_model_uri
 from rocksteady.fetch import FetchError, object_store
-from rocksteady.fetch.object_store import copy
+from rocksteady.fetch.object_store import copy, copy_items
 from rocksteady.fetch.part import Part
 
 
@@ -120,6 +120,35 @@ class TestBucket:
 
         with pytest.raises(FetchError, match="5 B are still to come, but the volume has 1 B free"):
             copy(store, parse_model_uri("s3://models/smollm2"), tmp_path)
+
+    def test_copy_items__brings_one_file_whatever_its_ending(
+        self, store: MemoryStore, tmp_path: Path
+    ) -> None:
+        store.put("suites/golden.jsonl", b"{}")
+        store.put("suites/golden.jsonl/other", b"not this one")
+
+        copy_items(store, parse_model_uri("s3://evals/suites/golden.jsonl"), tmp_path, 2)
+
+        assert [path.name for path in tmp_path.iterdir()] == ["golden.jsonl"]
+        assert (tmp_path / "golden.jsonl").read_bytes() == b"{}"
+
+    @pytest.mark.parametrize(
+        ("uri", "said"),
+        [
+            pytest.param(
+                "s3://evals/smollm2/config.json",
+                "has 2 bytes or more, at most 1 are fetched for items: split it",
+                id="it is too large",
+            ),
+            pytest.param("gs://evals/none.jsonl", "none.jsonl does not exist", id="it is missing"),
+        ],
+    )
+    def test_copy_items__brings_nothing_that_it_should_not(
+        self, store: MemoryStore, tmp_path: Path, uri: str, said: str
+    ) -> None:
+        with pytest.raises(FetchError, match=said):
+            copy_items(store, parse_model_uri(uri), tmp_path, 1)
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,64 @@ async def test_suite_that_changed__is_asked_of_stable_again() -> None:
     assert sorted(simulation.asked) == ["llama:a 0+40", "llama:a 0+50", "llama:b 0+50"]
 
 
+async def serving_file(answer: Answer) -> EvaluatedSimulation:
+    """The same of a suite whose items stand in a file that only runs read."""
+    simulation = EvaluatedSimulation(answer)
+    in_file = suite()
+    in_file["spec"]["items"] = {"uri": "hf://org/questions/items.jsonl@7e27bd9"}
+    simulation.cluster.put(in_file)
+    simulation.create(evaluated())
+    await simulation.until(lambda: simulation.stable is not None)
+    await simulation.run(60)
+    return simulation
+
+
+def reading(digests: dict[str, str], count: int = 400, **wrong: int) -> Answer:
+    """A file of so many items.
+
+    Args:
+        digests: Of the items that a revision's run read, by the tag of its image.
+        count: How many items the file has.
+        wrong: How many answers are wrong, by the same.
+    """
+
+    def answer(image: str, first: int, _: int) -> RunResult:
+        tag = image.rpartition(":")[2]
+        bad = wrong.get(tag, 0)
+        result = told("0" * bad + "1" * (count - bad), first)
+        return result.model_copy(update={"items_digest": digests[tag] * 64})
+
+    return answer
+
+
+async def test_suite_in_a_file__is_asked_whole_at_one_look() -> None:
+    simulation = await serving_file(reading({"a": "1", "b": "1"}))
+    simulation.change(evaluated("llama:b"))
+    attempt = await simulation.finished()
+    assert simulation.outcomes == ["Promoted"]
+    assert simulation.asked == ["llama:a 0+0", "llama:b 0+0"], "no number is known before"
+    assert attempt.status.evaluations[0].items == 400
+
+
+async def test_suite_in_a_file__condemns_as_any_other() -> None:
+    simulation = await serving_file(reading({"a": "1", "b": "1"}, b=80))
+    simulation.change(evaluated("llama:b"))
+    await simulation.finished()
+    assert simulation.outcomes == ["RolledBack"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [pytest.param(0, id="all answers right"), pytest.param(80, id="many wrong")]
+)
+async def test_suite_in_a_file__that_changed_between_two_runs_compares_nothing(wrong: int) -> None:
+    simulation = await serving_file(reading({"a": "1", "b": "2"}, b=wrong))
+    simulation.change(evaluated("llama:b"))
+    await simulation.run(300)
+    assert simulation.outcomes == [""]
+    assert (simulation.weight, simulation.hold) == (0, "EvaluationError")
+    assert "were not asked the same items" in simulation.message("Stalled")
+
+
 async def test_answers_that_take_far_longer__hold_the_canary_and_condemn_nobody() -> None:
     def answer(image: str, first: int, count: int) -> Any:
         return told("1" * count, first, tokens=10 if image == "llama:a" else 30)

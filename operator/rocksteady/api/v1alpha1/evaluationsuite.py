@@ -133,13 +133,14 @@ class ItemSource(ApiModel):
     ) = None
     """A file of items, spelled and pinned like `model.uri`; `hf://org/name/file.jsonl@commit` means
     a data set of the Hub, `pvc://evaluation-claim/file.jsonl` a file of a claim. An artifact
-    (`oci://`) holds `items.jsonl`."""
+    (`oci://`) holds `items.jsonl`. At most 64 MiB. Each run reads it anew, and checks it."""
     credentials_secret_ref: EvaluationSecretReference | None = None
     """Secret whose keys become environment variables of what fetches `uri`; absent: anonymously."""
     anonymise: bool = False
-    """True: items of `uri` are read through the anonymiser before anything else sees them: names of
-    people, mail addresses and card numbers in English text. It finds most and not all, so it is a
-    second net for what was anonymised already. Part of the content. Not acted on yet."""
+    """True: the runner reads the items of `uri` as the anonymiser has written them, with
+    placeholders for names of people, mail addresses, numbers of phones, cards and accounts (IBAN)
+    and IP addresses in English text. It finds most and not all, so it is a second net for what was
+    anonymised already. Part of the content."""
 
 
 class EvaluationSuiteSpec(ApiModel):
