@@ -1,4 +1,4 @@
-"""What must hold of evaluations at all times, given what runs really told: see `EvaluationWatch`."""
+"""What must hold of evaluations at all times, given what runs told: see `EvaluationWatch`."""
 
 import json
 from collections import Counter
@@ -226,7 +226,11 @@ class EvaluationWatch:
         content = self.simulation.cluster.of_kind(kinds.CONFIG_MAP).get(name, {})
         suite = content.get("data", {}).get("suite")
         named = {one["suite"] for one in self.simulation.manifest["spec"].get("evaluations", ())}
-        is_there = (kinds.EVALUATION_SUITE.kind, NAMESPACE, suite) in self.simulation.cluster.objects
+        is_there = (
+            kinds.EVALUATION_SUITE.kind,
+            NAMESPACE,
+            suite,
+        ) in self.simulation.cluster.objects
         return suite in named and not is_there
 
 

@@ -18,7 +18,6 @@ GOLDEN = "golden"
 """Name of the suite that specs in these tests name."""
 
 
-
 @dataclass(frozen=True)
 class Pod:
     """How the pod of a run stands.
