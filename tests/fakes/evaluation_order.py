@@ -279,7 +279,7 @@ _TROUBLES: Final[tuple[Callable[[int, int], RunResult | Manifest | Pod], ...]] =
     lambda first, count: told("-" * count, first),
     _cut,
     lambda first, count: told("1" * count, first + 1),
-    lambda first, count: RunResult(
+    lambda first, _: RunResult(
         outcome=RunOutcome.COMPLETED, first_item=first, results="what is this"
     ),
 )

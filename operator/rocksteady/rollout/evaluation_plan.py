@@ -1,6 +1,6 @@
 """Which runs of suites there should be now, and what is kept of an attempt's evaluations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
