@@ -9,7 +9,7 @@ from rocksteady.api.run_result import RunOutcome, RunResult
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.reconciler import Outcome
 from rocksteady.resources import kinds
-from tests.builders import NAME, NAMESPACE
+from tests.builders import NAMESPACE
 from tests.fakes.evaluation_watch import SECRET, EvaluationWatch
 from tests.fakes.evaluations import (
     GOLDEN,
@@ -22,7 +22,7 @@ from tests.fakes.evaluations import (
     told,
     waits,
 )
-from tests.fakes.rollout_order import EVENTS, IMAGES, LAST, QUICK, Content, Event, Order
+from tests.fakes.rollout_order import EVENTS, QUICK, Content, Event, Order
 
 ATTACKS: Final = "attacks"
 LARGE: Final = "large"
@@ -81,7 +81,10 @@ class EvaluatedOrder(Order):
         return self.content(image, replicas, rollout=rollout, evaluations=self.gates)
 
     def events(self) -> Sequence[Event]:
-        return (*EVENTS, *EVALUATION_EVENTS)
+        return (*EVENTS, *map(self._as_event, EVALUATION_EVENTS))
+
+    def _as_event(self, act: Callable[["EvaluatedOrder"], None]) -> Event:
+        return lambda _: act(self)
 
     async def reconcile(self) -> Outcome:
         """A pass, with what must hold around it."""
@@ -284,7 +287,7 @@ _TROUBLES: Final[tuple[Callable[[int, int], RunResult | Manifest | Pod], ...]] =
     ),
 )
 
-EVALUATION_EVENTS: Final[tuple[Event, ...]] = (
+EVALUATION_EVENTS: Final[tuple[Callable[[EvaluatedOrder], None], ...]] = (
     *[EvaluatedOrder.change_quality] * 8,
     *[EvaluatedOrder.trouble_runs] * 8,
     *[EvaluatedOrder.stick] * 3,
@@ -295,5 +298,3 @@ EVALUATION_EVENTS: Final[tuple[Event, ...]] = (
     *[EvaluatedOrder.take_kept] * 8,
 )
 """Beside those of every rollout, each as often as it stands here."""
-
-__all__ = ["ATTACKS", "IMAGES", "LARGE", "LAST", "NAME", "EvaluatedOrder", "gate", "suite_of"]
