@@ -22,7 +22,7 @@ from tests.fakes.evaluations import (
     told,
     waits,
 )
-from tests.fakes.rollout_order import EVENTS, QUICK, Content, Event, Order
+from tests.fakes.rollout_order import EVENTS, IMAGES, QUICK, Content, Event, Order
 
 ATTACKS: Final = "attacks"
 LARGE: Final = "large"
@@ -65,9 +65,9 @@ class EvaluatedOrder(Order):
         self, seed: int, simulation: EvaluatedSimulation, content: Content, gates: Sequence[Gate]
     ) -> None:
         self.gates = [dict(one) for one in gates]
-        self.wrong: dict[str, int] = {}
         self.troubles: list[Callable[[int, int], RunResult | Manifest | Pod]] = []
         super().__init__(seed, simulation, content, {})
+        self.wrong = {image: self.random.choice([0, 0, 2, 15]) for image in IMAGES[1:]}
         self.evaluated = simulation
         simulation.answer = self.answer
         held = frozenset(str(one["suite"]) for one in gates if one.get("action") == "Gate")
