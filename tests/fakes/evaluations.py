@@ -1,6 +1,7 @@
 """Rollouts whose revisions are asked suites: Jobs that run, and what their pods tell."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rocksteady import conventions
@@ -8,16 +9,52 @@ from rocksteady.api.run_result import Amounts, RunOutcome, RunResult, write_resu
 from rocksteady.ports import Manifest
 from rocksteady.resources import kinds
 from tests.builders import NAME, NAMESPACE
-from tests.fakes.cluster import copy
+from tests.fakes.cluster import FakeCluster, copy
 from tests.fakes.rollouts import RolloutSimulation
 from tests.fakes.stories import GATEWAY
+from tests.fakes.traffic import Traffic
 
 GOLDEN = "golden"
 """Name of the suite that specs in these tests name."""
 
-Answer = Callable[[str, int, int], RunResult | Manifest]
-"""What a run tells, or the status of its failed Job, given the image of the revision that is asked,
-the first item and how many."""
+
+@dataclass(frozen=True)
+class Pod:
+    """How the pod of a run stands.
+
+    Attributes:
+        phase: Of the pod; empty: it is gone.
+        state: Of the runner's container.
+        condition: What the Job's controller says of the Job, without a time; None: it goes on.
+    """
+
+    phase: str
+    state: Manifest
+    condition: Manifest | None
+
+
+Answer = Callable[[str, int, int], RunResult | Manifest | Pod]
+"""What a run tells, or the status of its failed Job, or how its pod stands, given the image of the
+revision that is asked, the first item and how many."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a run told.
+
+    Attributes:
+        revision: Hash of the revision that was asked.
+        suite: Name of the suite.
+        first: First item, from 0.
+        count: How many items were asked.
+        results: A letter for each; empty: it told nothing of the model.
+    """
+
+    revision: str
+    suite: str
+    first: int
+    count: int
+    results: str
 
 
 def suite(items: int = 40, name: str = GOLDEN, **spec: Any) -> Manifest:
@@ -66,6 +103,25 @@ def scores(**wrong: int) -> Answer:
     return answer
 
 
+def ended(message: str = "", reason: str = "Completed", exit_code: int = 0) -> Pod:
+    """The runner ended, with this termination message and this reason of the kubelet."""
+    terminated = {"exitCode": exit_code, "message": message, "reason": reason}
+    if exit_code == 0:
+        return Pod("Succeeded", {"terminated": terminated}, {"type": "Complete"})
+    condition = {"type": "Failed", "reason": "BackoffLimitExceeded", "message": "see the pod"}
+    return Pod("Failed", {"terminated": terminated}, condition)
+
+
+def waits(reason: str = "ImagePullBackOff") -> Pod:
+    """The pod does not start, and the Job goes on."""
+    return Pod("Pending", {"waiting": {"reason": reason, "message": "as the test says"}}, None)
+
+
+def lost() -> Pod:
+    """The run was completed, and its pod was deleted before anybody read what it told."""
+    return Pod("", {}, {"type": "Complete"})
+
+
 def failed(reason: str = "BackoffLimitExceeded", message: str = "") -> Manifest:
     """A Job that failed."""
     return {"reason": reason, "message": message}
@@ -77,15 +133,30 @@ class EvaluatedSimulation(RolloutSimulation):
     Attributes:
         answer: What runs tell.
         asked: Every run that was started, as `image first+count`, in order.
+        heard: What the runs told, in order.
         stuck: True while the Jobs do not get on.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
+    def __init__(
+        self, answer: Answer, cluster: FakeCluster | None = None, traffic: Traffic | None = None
+    ) -> None:
+        super().__init__(cluster, traffic)
         self.answer = answer
         self.asked: list[str] = []
+        self.heard: list[Heard] = []
         self.stuck = False
-        self.cluster.put(copy(GATEWAY))
+        if cluster is None:
+            self.cluster.put(copy(GATEWAY))
+
+    def cloned(self) -> "EvaluatedSimulation":
+        clone = super().cloned()
+        assert isinstance(clone, EvaluatedSimulation)
+        clone.asked, clone.heard = list(self.asked), list(self.heard)
+        clone.stuck = self.stuck
+        return clone
+
+    def _beginning(self, cluster: FakeCluster) -> "EvaluatedSimulation":
+        return EvaluatedSimulation(self.answer, cluster, self.traffic.cloned(cluster))
 
     async def pass_on(self, seconds_at_most: float = 5.0) -> None:
         await super().pass_on(seconds_at_most)
@@ -115,25 +186,34 @@ class EvaluatedSimulation(RolloutSimulation):
         image = self.image_of(f"{NAME}-{revision}")
         self.asked.append(f"{image} {first}+{count}")
         answer = self.answer(image, first, count)
-        at = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        if isinstance(answer, RunResult):
-            self.cluster.put(_pod(job, {"exitCode": 0, "message": write_result(answer)}))
-            condition = {"type": "Complete", "status": "True", "lastTransitionTime": at}
-        else:
-            condition = {"type": "Failed", "status": "True", "lastTransitionTime": at, **answer}
+        results = answer.results if isinstance(answer, RunResult) else ""
+        self.heard.append(Heard(revision, str(env["SUITE"]), first, count, results))
+        pod = _standing(answer)
+        if pod.phase:
+            self.cluster.put(_pod(job, pod))
         name = job["metadata"]["name"]
         self.cluster.edit(
-            kinds.JOB, NAMESPACE, name, lambda found: found.update(status=_status(condition))
+            kinds.JOB, NAMESPACE, name, lambda found: found.update(status=self._status(pod))
         )
 
+    def _status(self, pod: Pod) -> Manifest:
+        if pod.condition is None:
+            return {"active": 1}
+        at = self.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"conditions": [{"status": "True", "lastTransitionTime": at, **pod.condition}]}
 
-def _status(condition: Manifest) -> Manifest:
-    return {"conditions": [condition]}
+
+def _standing(answer: RunResult | Manifest | Pod) -> Pod:
+    if isinstance(answer, Pod):
+        return answer
+    if isinstance(answer, RunResult):
+        return ended(write_result(answer))
+    return Pod("", {}, {"type": "Failed", **answer})
 
 
-def _pod(job: Manifest, terminated: Manifest) -> Manifest:
+def _pod(job: Manifest, pod: Pod) -> Manifest:
     metadata = job["metadata"]
-    container = {"name": conventions.RUNNER_CONTAINER, "state": {"terminated": terminated}}
+    container = {"name": conventions.RUNNER_CONTAINER, "state": pod.state}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -151,5 +231,5 @@ def _pod(job: Manifest, terminated: Manifest) -> Manifest:
             ],
         },
         "spec": job["spec"]["template"]["spec"],
-        "status": {"phase": "Succeeded", "containerStatuses": [container]},
+        "status": {"phase": pod.phase, "containerStatuses": [container]},
     }

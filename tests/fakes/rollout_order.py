@@ -4,7 +4,7 @@ What must hold meanwhile is checked by `Watch` and `Proofs`, at every write and 
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -251,11 +251,15 @@ class Order:
         self.change()
         for _ in range(self.passes):
             if self.likely(self.density):
-                self.random.choice(EVENTS)(self)
+                self.random.choice(self.events())(self)
             if ("LLMDeployment", NAMESPACE, NAME) not in self.simulation.cluster.objects:
                 await self.begin_anew()
             self.notice()
             await self.survive(self.some_time)
+
+    def events(self) -> Sequence[Event]:
+        """What may happen, each as often as it stands there."""
+        return EVENTS
 
     async def begin_anew(self) -> None:
         """The LLMDeployment is gone: nothing is done, and then there is another of that name."""

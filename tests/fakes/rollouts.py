@@ -105,14 +105,17 @@ class RolloutSimulation(Simulation):
         )
 
     def cloned(self) -> "RolloutSimulation":
-        cluster = self.cluster.cloned()
-        clone = RolloutSimulation(cluster, self.traffic.cloned(cluster))
+        clone = self._beginning(self.cluster.cloned())
         clone.nodes.broken_images = dict(self.nodes.broken_images)
         clone.nodes.created = self.nodes.created
         clone.blind_limit_seconds = self.blind_limit_seconds
         clone.clock.advance((self.clock.now() - clone.clock.now()).total_seconds())
         clone.watch.remember(self.watch)
         return clone
+
+    def _beginning(self, cluster: FakeCluster) -> "RolloutSimulation":
+        """A simulation of the same kind that knows nothing of what was before."""
+        return RolloutSimulation(cluster, self.traffic.cloned(cluster))
 
     # --- what the user does
 

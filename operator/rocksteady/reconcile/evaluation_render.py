@@ -73,16 +73,26 @@ def _results(snapshot: Snapshot, course: Course) -> Iterator[Manifest]:
         kept = kept_part(seen)
         if kept is not None:
             by_place[run.revision, run.content][run.part] = kept
-    revisions = {*snapshot.observation.revisions, *snapshot.observation.workloads}
     for (revision, content), results in sorted(by_place.items()):
-        if revision in revisions and content in course.contents:
+        if _is_kept(snapshot, course, revision, content):
             yield build_results(snapshot.owner, revision, content, results)
 
 
+def _is_kept(snapshot: Snapshot, course: Course, revision: str, content: str) -> bool:
+    """True when results of a content on a revision are kept."""
+    seen = snapshot.observation
+    return revision in {*seen.revisions, *seen.workloads} and content in course.contents
+
+
 def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Manifest]:
-    """The Jobs of runs that are wanted, and of those whose result is not kept yet."""
-    runs = snapshot.observation.runs
-    told = (run for run, seen in runs.items() if seen.result is not None and not seen.is_kept)
+    """The Jobs of runs that are wanted, and of those whose result is not kept yet but will be."""
+    told = (
+        run
+        for run, seen in snapshot.observation.runs.items()
+        if seen.result is not None
+        and not seen.is_kept
+        and _is_kept(snapshot, course, run.revision, run.content)
+    )
     for run in sorted({*course.runs, *told}):
         live = snapshot.live.find(kinds.JOB, _name_of(snapshot, run))
         if live is not None:

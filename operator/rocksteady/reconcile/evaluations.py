@@ -78,6 +78,8 @@ def _kept_results(config_map: Manifest, content: str | None) -> Iterator[tuple[R
             kept = json.loads(text)
             result = RunResult.model_validate(kept["result"])
             ended_at = datetime.fromisoformat(kept["endedAt"])
+            if ended_at.tzinfo is None:
+                continue
             yield Run(revision, content, int(part)), RunSeen(result, ended_at, is_kept=True)
         except (KeyError, TypeError, ValueError):
             continue  # somebody edited it: it is run again

@@ -19,6 +19,7 @@ from rocksteady.resources import kinds
 from rocksteady.resources.labels import owned_labels, selector_text, server_selector
 from rocksteady.resources.owned import Owner
 from rocksteady.resources.validation import Validation, validate_manifest
+from rocksteady.resources.workload import NOBODY
 from rocksteady.rollout.evaluation_plan import needs_suites
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation, RevisionRecord, Workload
@@ -60,6 +61,7 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
         route=gateways or _route_finding(owner, validation.deployment, live),
         route_settled=_route_settled(owner, validation.deployment, live),
         route_behind=_route_behind(owner, live),
+        front_closed=_is_closed(owner, live),
         refers=bool(frozen),
         now=now,
         attempts=_attempts(rollouts),
@@ -68,7 +70,7 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
         annotations=manifest["metadata"].get("annotations") or {},
         addresses=await _read_addresses(owner, cluster),
         warnings=tuple(f"{warning.path}: {warning.message}" for warning in validation.warnings),
-        contents=frozenset(kept.contents),
+        contents={short: content.suite for short, content in kept.contents.items()},
         runs=kept.runs,
     )
     if needs_suites(observation):
@@ -232,6 +234,12 @@ def _stable(owner: Owner, status: LLMDeploymentStatus, live: Live) -> str | None
     selector: Mapping[str, Any] = (front or {}).get("spec", {}).get("selector", {})
     selected = revision_of({"metadata": {"labels": selector}})
     return selected if selected in recorded and _has_ready(live, selected) else None
+
+
+def _is_closed(owner: Owner, live: Live) -> bool:
+    front = live.find(kinds.SERVICE, owner.name)
+    selector = (front or {}).get("spec", {}).get("selector", {})
+    return front is None or revision_of({"metadata": {"labels": selector}}) == NOBODY
 
 
 def _has_ready(live: Live, revision: str | None) -> bool:

@@ -23,6 +23,7 @@ from rocksteady.rollout.evaluation_plan import (
     due_again,
     obstacle_of,
     open_stages,
+    records_in_bake,
     records_of,
     runs_for,
     wanted_contents,
@@ -44,7 +45,7 @@ from rocksteady.rollout.ledger import (
     refusal,
 )
 from rocksteady.rollout.machine import UNMEASURED_RULES, advance
-from rocksteady.rollout.moves import Action, Move, whole
+from rocksteady.rollout.moves import UNREADABLE, Action, Move, whole
 from rocksteady.rollout.observation import Observation, RevisionRecord
 from rocksteady.rollout.policy import policy_of
 from rocksteady.rollout.reading import Reading, Trip
@@ -61,6 +62,9 @@ from rocksteady.rollout.standing import (
 )
 from rocksteady.rollout.suites import freeze_tests, scheduled_tests
 
+_STAYS_CLOSED: Final = Finding(
+    UNREADABLE, "No revision can be made of the spec as it is; what had no requests gets none."
+)
 SUSPENSIONS_MAX: Final = 2
 """After so many times a canary that nobody can see gets no requests any more."""
 
@@ -135,7 +139,7 @@ def plot(seen: Observation) -> Course:
     lifts = lifted(seen.attempts, seen.target, requests)
     forgiven = forgiven_by(ledger.refused, seen.attempts, requests)
     base = Course(
-        contents=wanted_contents(_newest_tests(seen), seen.suites),
+        contents=wanted_contents(_newest_tests(seen), seen),
         lifts=lifts,
         surplus=ledger.surplus,
         refused=tuple(entry for entry in ledger.refused.values() if entry.hash not in forgiven),
@@ -148,6 +152,8 @@ def plot(seen: Observation) -> Course:
         return _begin(seen, base)
     if settled_stable(seen) is None and seen.target is not None and seen.deployment is not None:
         return _first(seen, base, seen.deployment.spec, seen.target)
+    if settled_stable(seen) is None and seen.target is None and seen.front_closed:
+        return replace(base, closed=_STAYS_CLOSED)
     blocked = None if seen.target is None else refusal(ledger, seen.target)
     base = _scheduled(seen, base)
     return replace(base, refusal=None if settled_stable(seen) == seen.target else blocked)
@@ -182,7 +188,11 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
     move = advance(attempt, replace(facts, evaluations=evaluated))
     ticks = reading.ticks if attempt.status.first_tick_at else {}
     status = recorded(move, seen.now, judgements, ticks)
-    status = status.model_copy(update={"evaluations": records_of(evaluated)})
+    if attempt.status.phase is Phase.BAKING:
+        records = records_in_bake(attempt.status.evaluations, evaluated)
+    else:
+        records = records_of(evaluated)
+    status = status.model_copy(update={"evaluations": records})
     handled = {*base.handled, *status.handled_requests}
     return replace(
         base,
@@ -193,7 +203,7 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
         handled=tuple(sorted(handled)),
         evaluated=evaluated,
         runs=runs_for(evaluated, open_stages(spec, status), seen),
-        contents=wanted_contents(spec.evaluations, seen.suites),
+        contents=wanted_contents(spec.evaluations, seen),
     )
 
 
@@ -210,7 +220,7 @@ def _first(seen: Observation, base: Course, spec: LLMDeploymentSpec, target: str
         base,
         evaluated=evaluated,
         runs=runs_for(evaluated, EvaluationStage, seen),
-        contents=wanted_contents(tests, seen.suites),
+        contents=wanted_contents(tests, seen),
         closed=obstacle_of(evaluated, EvaluationStage),
     )
 
@@ -257,7 +267,7 @@ def _begin(seen: Observation, base: Course) -> Course:
         evaluations=evaluations,
         requested_by=lifted_by,
     )
-    contents = wanted_contents(evaluations, seen.suites)
+    contents = wanted_contents(evaluations, seen)
     begun = replace(base, begins=True, attempts=number, contents=contents)
     return _started(seen, begun, f"{seen.name}-{number}", spec)
 

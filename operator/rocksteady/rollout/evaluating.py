@@ -146,7 +146,10 @@ def evaluate_one(
     found = Evaluated(test, None, "")
     for part in range(1, max(1, len(test.looks)) + 1):
         needed = {revision: Run(revision, test.content, part) for revision in compared}
-        missing = {run: runs.get(run, RunSeen()) for run in needed.values() if not _told(runs, run)}
+        found_runs = {
+            run: _usable(runs.get(run), part_of(test.looks, part)) for run in needed.values()
+        }
+        missing = {run: seen for run, seen in found_runs.items() if seen.result is None}
         if missing:
             return _unfinished(test, missing, part)
         try:
@@ -207,9 +210,19 @@ def asked_of(revision: str, content: str, runs: Runs) -> Asked:
     return asked
 
 
-def _told(runs: Runs, run: Run) -> bool:
-    seen = runs.get(run)
-    return seen is not None and seen.result is not None
+def _usable(seen: RunSeen | None, part: Part) -> RunSeen:
+    """A run as it was seen; without a result of which nothing can be said, which is in its trouble.
+
+    It is asked again: the runner may have been at fault, or somebody edited what was kept.
+    """
+    if seen is None or seen.result is None:
+        return seen or RunSeen()
+    try:
+        _with(Asked(), seen, part)
+    except ValueError as error:
+        trouble = Finding("ResultUnreadable", str(error))
+        return RunSeen(ended_at=seen.ended_at, trouble=trouble)
+    return seen
 
 
 def _unfinished(test: EvaluationTest, missing: dict[Run, RunSeen], part: int) -> Evaluated:

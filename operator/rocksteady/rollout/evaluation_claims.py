@@ -16,7 +16,8 @@ from rocksteady.rollout.plan import Claim
 def evaluation_claims(seen: Observation, course: Course) -> dict[str, Claim]:
     """The condition EvaluationsPassed; none where nothing is evaluated."""
     named = seen.deployment is not None and bool(seen.deployment.spec.evaluations)
-    records = records_of(course.evaluated) or _newest_records(seen)
+    of_attempt = course.attempt.status.evaluations if course.attempt else ()
+    records = of_attempt or records_of(course.evaluated) or _newest_records(seen)
     if not named and not records:
         return {}
     return {conventions.EVALUATIONS_PASSED: _claim(course, records)}

@@ -1,6 +1,7 @@
 """Which runs of suites there should be now, and what is kept of an attempt's evaluations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from rocksteady.analysis.item_results import pack
@@ -14,7 +15,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 )
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout.evaluating import Asked, Evaluated
-from rocksteady.rollout.evaluation_runs import Run
+from rocksteady.rollout.evaluation_runs import RETRY_SECONDS, Run
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.moves import EVALUATING
 from rocksteady.rollout.observation import Observation
@@ -44,7 +45,16 @@ def runs_for(
     """
     open_now = frozenset(stages)
     needs = (run for one in evaluated if one.test.stage in open_now for run in one.needs)
-    return tuple(run for run in dict.fromkeys(needs) if _may_run(run, seen))
+    runs = (run for run in dict.fromkeys(needs) if _may_run(run, seen))
+    return tuple(run for run in runs if not _told_just_now(run, seen))
+
+
+def _told_just_now(run: Run, seen: Observation) -> bool:
+    """True while a result of which nothing can be said is too new for another try."""
+    known = seen.runs.get(run)
+    if known is None or known.result is None or known.again or known.ended_at is None:
+        return False
+    return timedelta() <= seen.now - known.ended_at < timedelta(seconds=RETRY_SECONDS)
 
 
 def _may_run(run: Run, seen: Observation) -> bool:
@@ -65,19 +75,24 @@ def due_again(
         seen: What was seen.
 
     Returns:
-        Runs that there should be now, and in how many seconds another is due; None: none is.
+        Runs that there should be now, and in how many seconds another is due, one that failed
+        too; None: none is.
     """
     runs: list[Run] = []
     waits: list[float] = []
     for test, interval_seconds in tests:
         for run, known in seen.runs.items():
-            if (run.revision, run.content) != (revision, test.content) or known.ended_at is None:
+            if (run.revision, run.content) != (revision, test.content):
                 continue
-            age_seconds = (seen.now - known.ended_at).total_seconds()
-            if known.result is not None and age_seconds >= interval_seconds:
+            if known.retry_at is not None:
+                waits.append(max(0.0, (known.retry_at - seen.now).total_seconds()))
+            if known.ended_at is None or known.result is None:
+                continue
+            left_seconds = interval_seconds - (seen.now - known.ended_at).total_seconds()
+            if left_seconds <= 0:
                 runs.append(run)
             else:
-                waits.append(max(0.0, interval_seconds - age_seconds))
+                waits.append(left_seconds)
     wanted = tuple(run for run in dict.fromkeys(runs) if _may_run(run, seen))
     return wanted, min(waits, default=None)
 
@@ -122,6 +137,24 @@ def _checked(one: Evaluated, seen: Observation) -> Evaluated:
 def records_of(evaluated: Sequence[Evaluated]) -> tuple[EvaluationRecord, ...]:
     """What is kept of evaluations, with all that their verdicts are computed from."""
     return tuple(map(_record, evaluated))
+
+
+def records_in_bake(
+    before: Sequence[EvaluationRecord], evaluated: Sequence[Evaluated]
+) -> tuple[EvaluationRecord, ...]:
+    """The same in the bake, where nothing is asked any more: a pass outlives its results.
+
+    Args:
+        before: What was kept until now.
+        evaluated: What evaluations say now.
+    """
+    records = records_of(evaluated)
+    if len(before) != len(records):
+        return records
+    return tuple(
+        was if was.verdict == Verdict.PASSED and now.verdict in {RUNNING, Verdict.ERROR} else now
+        for was, now in zip(before, records, strict=True)
+    )
 
 
 def _record(one: Evaluated) -> EvaluationRecord:
@@ -182,9 +215,12 @@ def needs_suites(seen: Observation) -> bool:
     )
 
 
-def wanted_contents(
-    tests: Iterable[EvaluationTest], suites: Mapping[str, object]
-) -> frozenset[str]:
-    """First digits of the contents that are kept: those of tests, and of the spec's suites."""
+def wanted_contents(tests: Iterable[EvaluationTest], seen: Observation) -> frozenset[str]:
+    """First digits of the contents that are kept: those of tests, and of the spec's suites.
+
+    Of a suite that is gone or cannot be read, what there is stays: it may be there again soon.
+    """
+    suites = seen.suites
     of_now = {suite.content for suite in suites.values() if isinstance(suite, Suite)}
-    return frozenset({*(test.content for test in tests if test.content), *of_now})
+    away = {short for short, name in seen.contents.items() if isinstance(suites.get(name), Finding)}
+    return frozenset({*(test.content for test in tests if test.content), *of_now, *away})

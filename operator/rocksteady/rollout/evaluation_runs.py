@@ -48,13 +48,18 @@ class RunSeen:
     is_kept: bool = False
     again: "RunSeen | None" = None
 
+    @property
+    def retry_at(self) -> datetime | None:
+        """When it may be tried again; None: it did not fail."""
+        if self.again is not None:
+            return self.again.retry_at
+        if self.result is not None or self.ended_at is None:
+            return None
+        return self.ended_at + timedelta(seconds=RETRY_SECONDS)
+
     def is_due_again(self, now: datetime) -> bool:
         """True when it failed so long ago that it may be tried again."""
-        if self.again is not None:
-            return self.again.is_due_again(now)
-        if self.result is not None or self.ended_at is None:
-            return False
-        return now >= self.ended_at + timedelta(seconds=RETRY_SECONDS)
+        return self.retry_at is not None and now >= self.retry_at
 
 
 Runs = Mapping[Run, RunSeen]

@@ -81,6 +81,7 @@ class Observation:
         route_settled: True when no gateway is wanted, or when all of them accepted the route.
         route_behind: True while a gateway that accepted an earlier form of the route has not
             answered to the present one: it may go by the earlier one.
+        front_closed: True when the Service that users talk to selects no revision, or is not there.
         front_refused: True when the Service that users talk to could not be made what it should be.
         warnings: What is allowed but may surprise.
         refers: True when the spec refers to ConfigMaps, which no watch reports.
@@ -95,7 +96,7 @@ class Observation:
         reading: What was counted for the open attempt; None: nothing is.
         trip: What the fast lane saw; None: nothing.
         suites: The suites of the spec by name; empty while an attempt has all that it froze.
-        contents: First 10 digits of the contents of suites that are kept.
+        contents: Names of the suites whose contents are kept, by the first 10 digits of these.
         runs: What is known of runs of suites.
     """
 
@@ -111,6 +112,7 @@ class Observation:
     route: Finding | None = None
     route_settled: bool = True
     route_behind: bool = False
+    front_closed: bool = False
     front_refused: bool = False
     warnings: tuple[str, ...] = ()
     refers: bool = False
@@ -124,7 +126,7 @@ class Observation:
     reading: Reading | None = None
     trip: Trip | None = None
     suites: Mapping[str, SuiteSeen] = field(default_factory=dict)
-    contents: frozenset[str] = frozenset()
+    contents: Mapping[str, str] = field(default_factory=dict)
     runs: Mapping[Run, RunSeen] = field(default_factory=dict)
 
     @property
