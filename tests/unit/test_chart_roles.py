@@ -19,6 +19,7 @@ REQUESTS = [
         conventions.ANNOTATION_ABORT,
         conventions.ANNOTATION_RETRY,
         conventions.ANNOTATION_RELEASE,
+        conventions.ANNOTATION_EVALUATE,
         conventions.ANNOTATION_PAUSE,
     )
 ]

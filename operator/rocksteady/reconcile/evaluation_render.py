@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rocksteady.ports import Manifest
-from rocksteady.reconcile.evaluations import kept_part
+from rocksteady.reconcile.evaluations import kept_by_hand, kept_part
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
 from rocksteady.resources.evaluation import (
@@ -18,6 +18,7 @@ from rocksteady.resources.evaluation import (
 )
 from rocksteady.resources.evaluation_job import Images, Question, build_job
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_by_hand import is_of_request
 from rocksteady.rollout.evaluation_runs import Run, part_of
 from rocksteady.rollout.suites import Suite, looks_of
 from rocksteady.settings import Settings
@@ -68,21 +69,26 @@ def _as_it_is(live: Manifest) -> Manifest:
 
 def _results(snapshot: Snapshot, course: Course) -> Iterator[Manifest]:
     """Results of revisions that are on record, of contents that are kept."""
-    by_place: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
-    for run, seen in snapshot.observation.runs.items():
-        kept = kept_part(seen)
-        if kept is not None:
-            by_place[run.revision, run.content][run.part] = kept
-    revisions = {*snapshot.observation.revisions, *snapshot.observation.workloads}
-    for (revision, content), results in sorted(by_place.items()):
+    seen = snapshot.observation
+    by_place: dict[tuple[str, str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for run, known in seen.runs.items():
+        kept = kept_by_hand(known) if run.request else kept_part(known)
+        if kept is not None and is_of_request(run, seen):
+            by_place[run.revision, run.content, run.request][run.part] = kept
+    revisions = {*seen.revisions, *seen.workloads}
+    for (revision, content, request), results in sorted(by_place.items()):
         if revision in revisions and content in course.contents:
-            yield build_results(snapshot.owner, revision, content, results)
+            yield build_results(snapshot.owner, revision, content, results, request)
 
 
 def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Manifest]:
     """The Jobs of runs that are wanted, and of those whose result is not kept yet."""
-    runs = snapshot.observation.runs
-    told = (run for run, seen in runs.items() if seen.result is not None and not seen.is_kept)
+    seen = snapshot.observation
+    told = (
+        run
+        for run, known in seen.runs.items()
+        if known.result is not None and not known.is_kept and is_of_request(run, seen)
+    )
     for run in sorted({*course.runs, *told}):
         live = snapshot.live.find(kinds.JOB, _name_of(snapshot, run))
         if live is not None:
@@ -92,14 +98,19 @@ def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Ma
 
 
 def _name_of(snapshot: Snapshot, run: Run) -> str:
-    return job_name(snapshot.owner, run.revision, run.content, run.part)
+    return job_name(snapshot.owner, run.revision, run.content, run.part, run.request)
 
 
 def _job(snapshot: Snapshot, run: Run, settings: Settings) -> Manifest:
     content = snapshot.contents[run.content]
     part = part_of(_looks(snapshot, content), run.part)
     question = Question(
-        run.revision, _model(snapshot, run.revision), run.part, part.first_item, part.items
+        revision=run.revision,
+        model=_model(snapshot, run.revision),
+        part=run.part,
+        first_item=part.first_item,
+        items=part.items,
+        request=run.request,
     )
     images = Images(settings.fetch_image, settings.harness_image)
     return build_job(snapshot.owner, content, question, images)

@@ -63,6 +63,7 @@ class Question:
         part: From 1.
         first_item: From 0.
         items: How many; None: all that the runner has.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
     """
 
     revision: str
@@ -70,6 +71,7 @@ class Question:
     part: int
     first_item: int
     items: int | None
+    request: str = ""
 
 
 def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
@@ -80,7 +82,8 @@ def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
 def build_job(owner: Owner, content: Content, question: Question, images: Images) -> Json:
     """The Job of a run. Its name says which one; it is never changed."""
     short, spec = content.content_hash[:10], content.spec
-    labels = evaluation_labels(owner, short, question.revision, question.part)
+    revision, part, request = question.revision, question.part, question.request
+    labels = evaluation_labels(owner, short, revision, part, request)
     pod: Json = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -104,7 +107,7 @@ def build_job(owner: Owner, content: Content, question: Question, images: Images
             "template": {"metadata": {"labels": labels}, "spec": pod},
         }
     }
-    name = job_name(owner, question.revision, short, question.part)
+    name = job_name(owner, revision, short, part, request)
     return owned_manifest(owner, kinds.JOB, name, body, labels=labels)
 
 
@@ -166,7 +169,8 @@ def _environment(owner: Owner, content: Content, question: Question) -> list[Jso
 
 
 def _run_of(content: Content, question: Question) -> str:
-    return f"{content.suite}-{content.content_hash[:10]}-{question.revision}-{question.part}"
+    said = (content.suite, content.content_hash[:10], question.revision, str(question.part))
+    return "-".join(filter(None, (*said, question.request)))
 
 
 def _has_key(endpoint: ModelEndpoint | None) -> bool:

@@ -19,6 +19,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
 from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
+from rocksteady.rollout.evaluation_by_hand import by_hand
 from rocksteady.rollout.evaluation_plan import (
     due_again,
     obstacle_of,
@@ -129,7 +130,17 @@ def takes_away(seen: Observation) -> bool:
 
 
 def plot(seen: Observation) -> Course:
-    """What becomes of the attempts, given what was seen."""
+    """What becomes of the attempts, given what was seen, and which runs a person asks for."""
+    course, asked = _plotted(seen), by_hand(seen)
+    return replace(
+        course,
+        runs=tuple(dict.fromkeys((*course.runs, *asked.runs))),
+        contents=course.contents | asked.contents,
+        handled=tuple(sorted({*course.handled, *filter(None, [asked.handled])})),
+    )
+
+
+def _plotted(seen: Observation) -> Course:
     ledger = ledger_of(seen)
     requests, _ = read_requests(seen.annotations, handled_requests(seen))
     lifts = lifted(seen.attempts, seen.target, requests)

@@ -5,7 +5,7 @@ until it passes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -192,18 +192,18 @@ def _by_score(
     return Evaluated(test, verdict, message, score=judged)
 
 
-def asked_of(revision: str, content: str, runs: Runs) -> Asked:
-    """What a revision was asked of a content so far, whatever the looks were.
+def asked_of(first: Run, runs: Runs) -> Asked:
+    """What a revision was asked of a content so far, whatever the looks were, by its first run.
 
     Raises:
         ValueError: A run ended with an Error, or its items do not follow those of the run before.
     """
     asked, part = Asked(), 1
-    while (seen := runs.get(Run(revision, content, part))) is not None and seen.result is not None:
-        count, first = len(asked.results), seen.result.first_item
-        if first != count:
-            raise ValueError(f"run {part} begins with item {first}, and {count} were asked before")
-        asked, part = _with(asked, seen, Part(first, None)), part + 1
+    while (seen := runs.get(replace(first, part=part))) is not None and seen.result is not None:
+        count, place = len(asked.results), seen.result.first_item
+        if place != count:
+            raise ValueError(f"run {part} begins with item {place}, and {count} were asked before")
+        asked, part = _with(asked, seen, Part(place, None)), part + 1
     return asked
 
 

@@ -1,7 +1,7 @@
 """What is kept of suites that revisions were asked, and which items changed sides between two."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rocksteady.analysis.item_results import ItemResult, unpack
@@ -23,6 +23,7 @@ class SuiteResult:
         revision: Hash of the revision.
         asked: What it came to.
         trouble: Why nothing can be said of it, a sentence without a full stop; empty: it can.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
     """
 
     suite: str
@@ -30,6 +31,7 @@ class SuiteResult:
     revision: str
     asked: Asked
     trouble: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,22 @@ def results_of(runs: Runs, suites: Mapping[str, str]) -> tuple[SuiteResult, ...]
         runs: With results that are kept.
         suites: Names of suites by the first 10 digits of the hashes of their contents.
     """
-    places = {(run.revision, run.content) for run, seen in runs.items() if seen.result is not None}
-    found = [_result(revision, content, runs, suites) for revision, content in places]
+    known = [run for run, seen in runs.items() if seen.result is not None or seen.trouble]
+    firsts = {replace(run, part=1) for run in known}
+    found = [_result(first, runs, suites) for first in firsts]
     found.sort(key=lambda one: (one.asked.completed_at or _LONG_AGO, one.revision), reverse=True)
     return tuple(sorted(found, key=lambda one: one.suite))
 
 
-def _result(revision: str, content: str, runs: Runs, suites: Mapping[str, str]) -> SuiteResult:
-    suite = suites.get(content, "")
+def _result(first: Run, runs: Runs, suites: Mapping[str, str]) -> SuiteResult:
+    suite = suites.get(first.content, "")
+    parts = [seen for run, seen in runs.items() if replace(run, part=1) == first]
+    trouble = next((seen.trouble.message for seen in parts if seen.trouble), "").rstrip(".")
     try:
-        return SuiteResult(suite, content, revision, asked_of(revision, content, runs))
+        asked = asked_of(first, runs)
     except ValueError as error:
-        return SuiteResult(suite, content, revision, Asked(), str(error))
+        asked, trouble = Asked(), str(error)
+    return SuiteResult(suite, first.content, first.revision, asked, trouble, first.request)
 
 
 def shared_content(
@@ -87,7 +93,7 @@ def shared_content(
     """
     asked: dict[str, set[str]] = {}
     for one in results:
-        if one.suite == suite and one.asked.results:
+        if one.suite == suite and one.asked.results and not one.request:
             asked.setdefault(one.content, set()).add(one.revision)
     shared = [content for content, has in asked.items() if has >= set(revisions)]
     return preferred if preferred in shared else next(iter(shared), None)

@@ -97,8 +97,8 @@ def test_show__lists_results_by_suite_and_revision() -> None:
         ("golden", "r2"),
         ("golden", "r1"),
     ]
-    assert lines[1][3:] == ["100", "%", "1", "2", "10", "5m"]
-    assert lines[2][3:] == ["(bbbbbbbbbb)", "50", "%", "6", "6", "10", "5m"]
+    assert lines[1][3:] == ["100", "%", "1", "2", "10", "5m", "gate"]
+    assert lines[2][3:] == ["(bbbbbbbbbb)", "50", "%", "6", "6", "10", "5m", "gate"]
 
 
 def test_show__puts_the_runs_of_several_looks_together() -> None:
