@@ -49,7 +49,7 @@ def show(name: str, output: str | None, target: Target) -> None:
     if output is not None:
         print_data([_data(found, one) for one in found.results], output)
     elif not found.results:
-        click.echo(f"no results of suites are kept of llmdeployment {name}")
+        click.echo(found.unread or f"no results of suites are kept of llmdeployment {name}")
     else:
         _print(found, found.results)
 
@@ -130,6 +130,8 @@ def _end(target: Target, wanted: RunWanted, asked: RunAsked) -> RunEnd:
 
 def _print(found: KeptResults, results: Sequence[SuiteResult]) -> None:
     console().print(_table(found, results))
+    if found.unread:
+        click.echo(found.unread)
     for one in results:
         if one.trouble:
             said = f"{one.suite or one.content} on {found.label(one.revision)}"

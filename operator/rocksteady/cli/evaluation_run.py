@@ -218,7 +218,8 @@ async def read_end(session: Session, wanted: RunWanted, asked: RunAsked) -> RunE
         return None
     results = tuple(one for one in found.results if one.request == asked.request.key)
     trouble = next((one.trouble for one in results if one.trouble), "")
-    return RunEnd(found, results, trouble if results else "its result is kept no more")
+    missing = found.unread or "its result is kept no more"
+    return RunEnd(found, results, trouble if results else missing)
 
 
 def run_data(asked: RunAsked) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rocksteady.analysis.item_results import ItemResult, unpack
 from rocksteady.analysis.paired import Changed, changed
-from rocksteady.api.v1alpha1.llmrollout import LLMRollout
+from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord, LLMRollout
 from rocksteady.rollout.evaluating import Asked, asked_of
 from rocksteady.rollout.evaluation_runs import Run, Runs
 
@@ -109,6 +109,34 @@ def check_same_items(runs: Runs, content: str, revisions: Iterable[str]) -> None
     digests = {seen.result.items_digest for seen in first if seen and seen.result} - {None}
     if len(digests) > 1:
         raise ValueError("the items changed between the runs of the two revisions: pin them")
+
+
+def recorded_results(attempts: Iterable[LLMRollout]) -> tuple[SuiteResult, ...]:
+    """What attempts recorded of their suites, by suite, the newest first.
+
+    What answers took is not in a record, nor what no attempt waited for.
+    """
+    found: dict[tuple[str, str], SuiteResult] = {}
+    for attempt in sorted(attempts, key=lambda one: one.spec.attempt, reverse=True):
+        contents = {test.suite: test.content for test in attempt.spec.evaluations}
+        for record in attempt.status.evaluations:
+            sides = (
+                (attempt.spec.canary.hash, record.canary),
+                (attempt.spec.stable.hash, record.stable),
+            )
+            for revision, packed in sides:
+                place, content = (revision, record.suite), contents.get(record.suite, "")
+                if packed and content and place not in found:
+                    found[place] = _of_record(record, content, revision, packed)
+    return tuple(sorted(found.values(), key=lambda one: one.suite))
+
+
+def _of_record(record: EvaluationRecord, content: str, revision: str, packed: str) -> SuiteResult:
+    try:
+        asked = Asked(unpack(packed), completed_at=record.completed_at)
+    except ValueError as error:
+        return SuiteResult(record.suite, content, revision, Asked(), f"its record: {error}")
+    return SuiteResult(record.suite, content, revision, asked)
 
 
 def recorded(
