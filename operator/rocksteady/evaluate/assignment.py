@@ -22,6 +22,7 @@ from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.runner import ModelEndpoint
 from rocksteady.evaluate import EvaluationError
 from rocksteady.evaluate.chat import Endpoint
+from rocksteady.evaluate.content import check_content
 
 SUITE_FOLDER: Final = "/suite"
 SUITE_FILE: Final = "suite.json"
@@ -74,6 +75,7 @@ def read_assignment(environment: Mapping[str, str]) -> Assignment:
     folder = Path(environment.get("SUITE_FOLDER") or SUITE_FOLDER)
     spec = _read_spec(folder / SUITE_FILE)
     items = _read_items(_items_file(folder, spec, environment))
+    check_content(environment, spec, None if _behind_uri(spec) else items)
     digest = items_digest(items)
     expected = environment.get("ITEMS_DIGEST")
     if expected and expected != digest:
@@ -109,6 +111,11 @@ def read_assignment(environment: Mapping[str, str]) -> Assignment:
         embedder=_endpoint("the embedder", spec.embedder, environment.get("EMBEDDER_API_KEY")),
         artifacts=Path(artifacts) if artifacts else None,
     )
+
+
+def _behind_uri(spec: EvaluationSuiteSpec) -> bool:
+    """True when the content knows its items by their URI only."""
+    return spec.items is not None and spec.items.uri is not None
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rocksteady.ports import Manifest
@@ -103,29 +104,44 @@ def _name_of(snapshot: Snapshot, run: Run) -> str:
 
 def _job(snapshot: Snapshot, run: Run, settings: Settings) -> Manifest:
     content = snapshot.contents[run.content]
-    part = part_of(_looks(snapshot, content), run.part)
+    meant = _meant(snapshot, content)
+    part = part_of(meant.looks, run.part)
     question = Question(
         revision=run.revision,
         model=_model(snapshot, run.revision),
         part=run.part,
         first_item=part.first_item,
         items=part.items,
+        content_hash=meant.content_hash,
+        items_digest=meant.items_digest,
         request=run.request,
     )
     images = Images(settings.fetch_image, settings.harness_image)
     return build_job(snapshot.owner, content, question, images)
 
 
-def _looks(snapshot: Snapshot, content: Content) -> tuple[int, ...]:
-    """The looks that were frozen, or that a suite of now has: the same of the same content."""
+@dataclass(frozen=True)
+class _Meant:
+    """What a content was when it was frozen, or is as a suite of now: the same of the same content.
+
+    Not what its ConfigMap says, which others may edit.
+    """
+
+    looks: tuple[int, ...]
+    content_hash: str
+    items_digest: str | None
+
+
+def _meant(snapshot: Snapshot, content: Content) -> _Meant:
+    short = content.content_hash[:10]
     for attempt in snapshot.observation.attempts.values():
         for test in attempt.spec.evaluations:
-            if test.content_hash == content.content_hash:
-                return test.looks
+            if test.content_hash is not None and test.content == short:
+                return _Meant(test.looks, test.content_hash, test.items_digest)
     for suite in snapshot.observation.suites.values():
-        if isinstance(suite, Suite) and suite.content_hash == content.content_hash:
-            return looks_of(suite)
-    return ()
+        if isinstance(suite, Suite) and suite.content == short:
+            return _Meant(looks_of(suite), suite.content_hash, suite.items_digest)
+    return _Meant((), content.content_hash, None)
 
 
 def _model(snapshot: Snapshot, revision: str) -> str:

@@ -63,6 +63,9 @@ class Question:
         part: From 1.
         first_item: From 0.
         items: How many; None: all that the runner has.
+        content_hash: What the content must be, as it was frozen: whoever may edit ConfigMaps can
+            change what is kept of it.
+        items_digest: What its items must be, likewise; None: only the runner knows.
         request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
     """
 
@@ -71,6 +74,8 @@ class Question:
     part: int
     first_item: int
     items: int | None
+    content_hash: str
+    items_digest: str | None = None
     request: str = ""
 
 
@@ -149,12 +154,15 @@ def _environment(owner: Owner, content: Content, question: Question) -> list[Jso
         "SUITE": content.suite,
         "SUITE_FOLDER": SUITE_FOLDER,
         "SEED": str(spec.sampling.seed),
+        "CONTENT_HASH": question.content_hash,
         "FIRST_ITEM": str(question.first_item),
         "DEADLINE_SECONDS": str(spec.limits.deadline_seconds),
         "HOME": "/tmp",  # noqa: S108 - an emptyDir of this pod
     }
     if question.items is not None:
         told["LIMIT"] = str(question.items)
+    if question.items_digest is not None:
+        told["ITEMS_DIGEST"] = question.items_digest
     if content.task_files:
         told["TASK_FILES"] = TASKS_FOLDER
     if spec.artifacts is not None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from rocksteady import conventions
 from rocksteady.analysis.evaluation import ItemCounts, judge_floor, judge_paired
 from rocksteady.analysis.evaluation_rules import EvaluationJudgement, EvaluationRules, Look
 from rocksteady.analysis.external_score import ScoreFound, ScoreJudgement, judge_score
@@ -154,6 +155,7 @@ def evaluate_one(
                 revision: _with(asked[revision], runs[run], part_of(test.looks, part))
                 for revision, run in needed.items()
             }
+            _check_meant(test, needed.values(), runs)
             _check_same(asked.values(), [runs[run] for run in needed.values()])
         except ValueError as error:
             return Evaluated(test, Verdict.ERROR, f"{test.suite}: {error}")
@@ -255,6 +257,27 @@ def _sum(one: Amounts, other: Amounts) -> Amounts:
         sum=one.sum + other.sum,
         sum_of_squares=one.sum_of_squares + other.sum_of_squares,
     )
+
+
+def _check_meant(test: EvaluationTest, needed: Iterable[Run], runs: Runs) -> None:
+    """Only answers to the items that were frozen count: a ConfigMap can be edited.
+
+    A runner that says nothing of its items is believed.
+
+    Raises:
+        ValueError: A run read others; the message says how to have it asked again.
+    """
+    for run in needed:
+        result = runs[run].result
+        digest = result.items_digest if result else None
+        if test.items_digest and digest and digest != test.items_digest:
+            raise ValueError(
+                f"{run.revision} was asked other items than were frozen (digest {digest[:10]}, not"
+                f" {test.items_digest[:10]}), and its results are not taken. To have it asked"
+                " again: kubectl delete configmap -l"
+                f" {conventions.LABEL_REVISION}={run.revision},"
+                f"{conventions.LABEL_CONTENT}={run.content}"
+            )
 
 
 def _check_same(asked: Iterable[Asked], runs: Iterable[RunSeen]) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from rocksteady.api.run_result import RunOutcome, RunResult
 from rocksteady.resources import kinds
+from rocksteady.resources.evaluation import HASH_KEY
 from tests.builders import KEY, NAMESPACE
 from tests.fakes.evaluations import (
     GOLDEN,
@@ -227,6 +228,42 @@ async def test_suite_that_changes_or_goes__while_it_gates_is_judged_as_it_was() 
     await simulation.finished()
     assert simulation.outcomes == ["Promoted"]
     assert simulation.asked == ["llama:a 0+40", "llama:b 0+40"]
+
+
+async def test_content_that_somebody_edits__is_told_to_the_run_by_what_was_frozen() -> None:
+    simulation = await serving(scores())
+    simulation.change(evaluated("llama:b", stage="BeforePromotion"))
+    await simulation.until(lambda: simulation.open)
+    [test] = simulation.newest.spec.evaluations
+    name = f"chat-suite-{test.content}"
+    forged = test.content + "0" * 54
+    simulation.cluster.edit(
+        kinds.CONFIG_MAP, NAMESPACE, name, lambda found: found["data"].update({HASH_KEY: forged})
+    )
+    simulation.stuck = True
+    await simulation.until(lambda: bool(simulation.jobs()), 3600)
+
+    [job] = simulation.cluster.of_kind(kinds.JOB).values()
+    env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    told = {one["name"]: one.get("value") for one in env}
+    assert told["CONTENT_HASH"] == test.content_hash
+    assert told["ITEMS_DIGEST"] == test.items_digest is not None
+
+
+async def test_result_of_other_items__is_not_taken_and_says_how_to_ask_again() -> None:
+    def answer(image: str, first: int, count: int) -> RunResult:
+        digest = {"items_digest": "0" * 64} if image == "llama:b" else {}
+        return told("1" * count, first).model_copy(update=digest)
+
+    simulation = await serving(answer)
+    simulation.change(evaluated("llama:b"))
+    await simulation.until(lambda: simulation.open and simulation.hold == "EvaluationError")
+
+    assert simulation.weight == 0
+    assert "was asked other items than were frozen (digest 0000000000" in simulation.message(
+        "Stalled"
+    )
+    assert "kubectl delete configmap -l rocksteady.dev/revision=" in simulation.message("Stalled")
 
 
 async def test_suite_that_changed__is_asked_of_stable_again() -> None:

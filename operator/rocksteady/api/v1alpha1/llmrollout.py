@@ -160,6 +160,8 @@ class EvaluationTest(ApiModel):
     content_hash: ContentHash | None = None
     """Of the suite's content, which is kept for as long as the attempt is; absent: there is no
     suite."""
+    items_digest: ContentHash | None = None
+    """What runner Builtin must say that it read; absent: only the runner knows its items."""
     external: ExternalScore | None = None
     """A score in Prometheus in place of a suite, of which `suite` is the name."""
     kind: SuiteKind = SuiteKind.QUALITY
