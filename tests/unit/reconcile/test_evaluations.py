@@ -80,7 +80,7 @@ async def test_first_revision__under_its_floor_serves_nobody_and_says_so() -> No
     assert simulation.condition("Ready") == ("False", "EvaluationFailed")
     assert simulation.condition("Stalled") == ("True", "EvaluationFailed")
     assert "10/40 (25 %) correct" in simulation.message("EvaluationsPassed")
-    assert "floor 60 %" in simulation.message("EvaluationsPassed")
+    assert "more than 60 % is needed: below the floor" in simulation.message("EvaluationsPassed")
     assert simulation.served() == 0
 
 
@@ -95,7 +95,7 @@ async def test_canary__that_answers_as_stable_does_is_promoted_and_asked_once() 
     assert record.verdict == "Passed"
     assert (record.score_percent, record.difference_points) == ("100", "0")
     assert record.message.startswith(
-        "golden 133/133 (100 %) correct against 133/133 (100 %) on stable"
+        "golden: 133/133 (100 %) correct against 133/133 (100 %) on stable"
     )
     assert simulation.condition("EvaluationsPassed") == ("True", "Passed")
 
