@@ -144,6 +144,46 @@ async def test_large_suite__is_asked_in_looks_and_stops_at_the_first_that_decide
     assert "llama:b 300+300" not in simulation.asked
 
 
+async def test_progress_deadline__stands_still_through_three_looks_of_nine_hours() -> None:
+    def answer(image: str, first: int, count: int) -> RunResult:
+        """The first two looks are too close to tell."""
+        if first == 600:
+            return told("1" * count, first)
+        wrong = "0" * 4 + "1" * 6 if image == "llama:a" else "1" * 4 + "0" * 6
+        return told(wrong + "1" * (count - 10), first)
+
+    simulation = await serving(answer, items=900, marginPoints="2")
+    spec = evaluated("llama:b")
+    spec["rollout"] |= {"progressDeadlineSeconds": 600, "onDeadline": "Rollback"}
+    simulation.stuck = True
+    simulation.change(spec)
+    await simulation.until(lambda: simulation.open and simulation.hold == "EvaluationsRunning")
+
+    for _ in range(3):
+        await simulation.run(3 * 3600, every_seconds=300)
+        assert (simulation.open, simulation.hold) == (True, "EvaluationsRunning")
+        simulation.work_once()
+
+    simulation.stuck = False
+    await simulation.finished(3600)
+    assert simulation.outcomes == ["Promoted"]
+    assert "llama:b 600+300" in simulation.asked
+
+
+async def test_progress_deadline__goes_on_between_runs_that_fail() -> None:
+    def answer(image: str, first: int, count: int) -> Any:
+        return failed() if image == "llama:b" else told("1" * count, first)
+
+    simulation = await serving(answer)
+    spec = evaluated("llama:b")
+    spec["rollout"] |= {"progressDeadlineSeconds": 900, "onDeadline": "Rollback"}
+    simulation.change(spec)
+    await simulation.finished(7200)
+
+    assert simulation.newest.status.outcome_reason == "ProgressDeadlineExceeded"
+    assert not simulation.newest.status.quarantined
+
+
 async def test_safety_suite__rolls_back_for_one_attack_that_succeeds_whatever_stable_does() -> None:
     simulation = EvaluatedSimulation(scores(b=1))
     attacks = suite(30, kind="Safety")
