@@ -14,9 +14,11 @@ from rocksteady.api.v1alpha1.policy import Approval, Capacity, MetricGate, OnDea
 from rocksteady.api.v1alpha1.rollout_records import (
     DECISIONS_MAX,
     EARLIER_BAKES_MAX,
+    EARLIER_EVALUATIONS_MAX,
     CountedTicks,
     Decision,
     EarlierBake,
+    EarlierEvaluation,
     EvaluationRecord,
     Hold,
     SignalRecord,
@@ -35,11 +37,13 @@ from rocksteady.api.v1alpha1.status import Hash10
 __all__ = [
     "DECISIONS_MAX",
     "EARLIER_BAKES_MAX",
+    "EARLIER_EVALUATIONS_MAX",
     "BoundaryTest",
     "Cause",
     "CountedTicks",
     "Decision",
     "EarlierBake",
+    "EarlierEvaluation",
     "EvaluationRecord",
     "EvaluationTest",
     "Hold",
@@ -188,6 +192,14 @@ class LLMRolloutStatus(ApiModel):
     ] = ()
     """Bakes that were ended by going back to the first step: nobody saw the canary for too long, or
     it failed every request. In them latencies are not compared."""
+    evaluating_since: datetime | None = None
+    """When suites began to be asked of the canary or of stable while it had requests; absent: none
+    is asked. It loads them, so that latencies are not compared meanwhile."""
+    earlier_evaluations: Annotated[
+        tuple[EarlierEvaluation, ...],
+        Field(max_length=EARLIER_EVALUATIONS_MAX, json_schema_extra=crd(list_type="atomic")),
+    ] = ()
+    """Times in which suites were asked before, in which latencies are not compared either."""
     hold: Hold | None = None
     """Why it does not go on; absent while it does."""
     progress_since: datetime | None = None

@@ -10,6 +10,8 @@ from rocksteady.api.v1alpha1.schema import ApiModel, DecimalString, crd
 
 EARLIER_BAKES_MAX: Final = 16
 """Bakes of an attempt that are kept apart from each other."""
+EARLIER_EVALUATIONS_MAX: Final = 32
+"""Times in which suites were asked, of an attempt, that are kept apart from each other."""
 DECISIONS_MAX: Final = 200
 """How many decisions one attempt keeps; its end is always among them."""
 
@@ -34,6 +36,15 @@ class EarlierBake(ApiModel):
     """When the canary took nearly all requests."""
     until: datetime
     """When it got those of a step again."""
+
+
+class EarlierEvaluation(ApiModel):
+    """A time in which suites were asked of canary or stable, beside the requests of users."""
+
+    since: datetime
+    """Before the first run began."""
+    until: datetime
+    """After the last one ended."""
 
 
 class SignalRecord(ApiModel):
