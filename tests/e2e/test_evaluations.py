@@ -102,7 +102,7 @@ def test_evaluations__a_harmless_change_passes_and_a_worse_one_gets_no_request(
     assert "firstTickAt" not in status
     assert {one["weightPercent"] for one in status["decisions"]} == {0}
     said = status["decisions"][-1]["message"]
-    assert re.search(r"golden-small \d+/25 .* correct against \d+/25 .* on stable", said), said
+    assert re.search(r"golden-small: \d+/25 .* correct against \d+/25 .* on stable", said), said
 
     # And what was planted in a prompt is nowhere but where the suite itself is kept
     assert planted_in(cluster, namespace) == []

@@ -168,6 +168,12 @@ class EvaluatedSimulation(RolloutSimulation):
             if "status" not in job and not self.stuck:
                 self._end(job)
 
+    def work_once(self) -> None:
+        """The same, also while they do not get on."""
+        stuck, self.stuck = self.stuck, False
+        self.work()
+        self.stuck = stuck
+
     def jobs(self) -> list[str]:
         """Names of the Jobs that are there."""
         return sorted(self.cluster.of_kind(kinds.JOB))

@@ -26,6 +26,7 @@ from rocksteady.resources.evaluation import (
 )
 from rocksteady.resources.evaluation_job import Images, Question, build_job
 from rocksteady.resources.owned import Owner
+from rocksteady.rollout.suites import Suite
 from tests.builders import NAME, NAMESPACE, UID, A
 from tests.fakes.evaluations import suite
 
@@ -101,7 +102,12 @@ def rendered(case: str) -> list[Manifest]:
     found = read_content(kept)
     assert found is not None
     assert found.content_hash == content.content_hash
-    question = Question(A, "smollm2", 1, 0, None if items is None else len(items))
+    assert content_hash(found.spec, items, files) == content.content_hash, "as a runner reads it"
+    asked = Suite(
+        "golden", content.content_hash, spec, None if items is None else tuple(items), files
+    )
+    count = None if items is None else len(items)
+    question = Question(A, "smollm2", 1, 0, count, asked.content_hash, asked.items_digest)
     return [
         kept,
         build_content_policy(OWNER, found),

@@ -8,9 +8,12 @@ from tests.chart_roles import allows, chart_roles, operator_role
 
 OWNER, DEPLOYER = "rocksteady-suite-owner", "rocksteady-deployer"
 APPROVER, VIEWER = "rocksteady-approver", "rocksteady-viewer"
+RESULTS = "rocksteady-results-viewer"
 SUITES, DEPLOYMENTS = conventions.SUITE_PLURAL, conventions.PLURAL
 ROLLOUTS = conventions.ROLLOUT_PLURAL
 ROLES = chart_roles()
+OURS = [OWNER, DEPLOYER, APPROVER, VIEWER]
+READS = {"get", "list", "watch"}
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 REQUESTS = [
     annotation.partition("/")[2]
@@ -19,13 +22,26 @@ REQUESTS = [
         conventions.ANNOTATION_ABORT,
         conventions.ANNOTATION_RETRY,
         conventions.ANNOTATION_RELEASE,
+        conventions.ANNOTATION_EVALUATE,
         conventions.ANNOTATION_PAUSE,
     )
 ]
 
 
-def test_roles__are_four() -> None:
-    assert list(ROLES) == [OWNER, DEPLOYER, APPROVER, VIEWER]
+def test_roles__are_five() -> None:
+    assert list(ROLES) == [*OURS, RESULTS]
+
+
+def test_results_viewer__lists_config_maps_and_nothing_else_and_is_part_of_nothing() -> None:
+    role = ROLES[RESULTS]
+
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list"]}]
+    assert not role["metadata"].get("labels")
+
+
+@pytest.mark.parametrize("role", OURS)
+def test_roles__read_no_config_maps(role: str) -> None:
+    assert not any(allows(ROLES[role], verb, "configmaps", "") for verb in READS)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -59,7 +75,7 @@ def test_roles__write_no_record_and_no_status(role: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", OURS)
 @pytest.mark.parametrize("kind", [SUITES, DEPLOYMENTS, ROLLOUTS])
 def test_roles__read_everything(role: str, kind: str) -> None:
     assert all(allows(ROLES[role], verb, kind) for verb in ("get", "list", "watch"))
@@ -88,7 +104,6 @@ def test_roles__become_part_of_one_of_kubernetes_own(role: str, part_of: str) ->
 
 
 EVERYTHING = (*WRITES, "get", "list", "watch")
-READS = {"get", "list", "watch"}
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def judge_paired(suite: str, counts: PairedCounts, look: Look) -> EvaluationJudg
     difference = (gained - lost) / compared
     words = (
         f"{counted(counts.both + gained, compared)} correct against"
-        f" {counted(counts.both + lost, compared)} on stable:"
+        f" {counted(counts.both + lost, compared)} on stable,"
         f" difference {percent(difference)} points ({gained} gained, {lost} lost)"
     )
     measured = _Measured(
@@ -141,7 +141,7 @@ def judge_scores(suite: str, scores: PairedScores, look: Look) -> EvaluationJudg
     difference = fmean(scores.differences)
     words = (
         f"mean score {percent(fmean(scores.canary))} % against {percent(fmean(scores.stable))} %"
-        f" on stable, {of_items(compared)}: difference {percent(difference)} points"
+        f" on stable, {of_items(compared)}, difference {percent(difference)} points"
     )
     measured = _Measured(
         measured=difference,
@@ -189,17 +189,17 @@ def judge_floor(suite: str, counts: ItemCounts, floor: float, look: Look) -> Eva
         toward_fail=(floor - correct / answered) * math.sqrt(answered) / deviation,
         unanswered=counts.unanswered,
         words=f"{counted(correct, answered)} correct",
-        tolerated=f"floor {percent(floor)} %",
+        tolerated=f"more than {percent(floor)} % is needed",
         unit="%",
-        reasons=("above the floor", "below the floor", "neither above nor below the floor"),
+        reasons=("above the floor", "below the floor", "neither surely above nor surely below"),
     )
     return _judgement(suite, measured, answered, look)
 
 
 _AGAINST_STABLE = (
-    "worse by less than the margin, if at all",
-    "worse than stable beyond chance",
-    "neither shown to be within the margin nor worse beyond chance",
+    "no worse than is allowed",
+    "worse than stable, by more than chance",
+    "neither surely good enough nor surely worse",
 )
 
 
@@ -241,22 +241,28 @@ def _reason(of: _Measured, verdict: Verdict, more: int | None, look: Look) -> st
         if more is None
         else f"about {of_items(more, 'more ')} would decide if they go as these did"
     )
-    return f"{undecided}, {forecast}{', and no look is left' if look.is_last else ''}"
+    return f"{undecided}, {forecast}{', and none are left to ask' if look.is_last else ''}"
 
 
 def _sentence(suite: str, of: _Measured, look: Look, reason: str) -> str:
-    silent = f", {of.unanswered} unanswered and taken as wrong for a pass" if of.unanswered else ""
+    silent = f"; {of.unanswered} unanswered count as wrong for a pass" if of.unanswered else ""
     least, most = apart(of.lower, of.limit), apart(of.upper, of.fails_below)
     return (
-        f"{suite} {of.words}{silent},"
-        f" at least {least} {of.unit} (error {share(look.pass_error)} %)"
+        f"{suite}: {of.words}{silent};"
+        f" allowing for chance at least {least} {of.unit} (error {share(look.pass_error)} %)"
         f" and at most {most} {of.unit} (error {share(look.fail_error)} %),"
-        f" {of.tolerated}, look {look.number} of {look.looks.last}: {reason}"
+        f" {of.tolerated}{_which(look)}: {reason}"
     )
 
 
+def _which(look: Look) -> str:
+    """Which look it is, where there is more than one."""
+    last = look.looks.last
+    return f", look {look.number} of {last}" if last > 1 else ""
+
+
 def _margin(look: Look) -> str:
-    return f"margin {percent(look.rules.margin)}"
+    return f"more than {percent(-look.rules.margin)} is needed"
 
 
 def _too_few(answered: int, items: int, look: Look) -> bool:
@@ -283,6 +289,6 @@ def _error(suite: str, answered: int, look: Look, what: str, limit: float) -> Ev
         items_more=None,
         sentence=(
             f"{suite}: only {answered} of {of_items(look.items)} {what},"
-            f" {needed} are needed, look {look.number} of {look.looks.last}"
+            f" {needed} are needed{_which(look)}"
         ),
     )

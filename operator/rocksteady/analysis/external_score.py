@@ -67,28 +67,29 @@ def judge_score(
         now_seconds: Unix time.
     """
     for whose, found in (("the canary", canary), ("stable", stable)):
-        trouble = _trouble(found, age_max_seconds, now_seconds)
+        trouble = _trouble(whose, found, age_max_seconds, now_seconds)
         if trouble:
-            return ScoreJudgement(Verdict.ERROR, f"{name}: {trouble} of {whose}")
+            return ScoreJudgement(Verdict.ERROR, f"{name}: {trouble}")
     if canary is None or stable is None:
         raise AssertionError("a score that is missing is trouble")
     difference = canary.score - stable.score
     words = (
-        f"{name} {percent(canary.score)} % against {percent(stable.score)} % on stable:"
+        f"{name}: {percent(canary.score)} % against {percent(stable.score)} % on stable,"
         f" difference {percent(difference)} points"
     )
-    tolerated = f"margin {percent(rules.margin)}"
+    tolerated = f"more than {percent(-rules.margin)} points is needed"
     if canary.standard_error is None or stable.standard_error is None:
         within = difference >= -rules.margin
         verdict = Verdict.PASSED if within else Verdict.INCONCLUSIVE
-        said = f"{words}, {tolerated}, how sure is not known"
+        said = f"{words}; {tolerated}, and without standard errors nothing says how sure that is"
         return ScoreJudgement(verdict, said, difference)
     error = math.hypot(canary.standard_error, stable.standard_error)
     fails = rules.fail_error / rules.suites
     lower = difference + NormalDist().inv_cdf(rules.pass_error) * error
     upper = difference - NormalDist().inv_cdf(fails) * error
     said = (
-        f"{words}, at least {percent(lower)} points (error {share(rules.pass_error)} %) and at most"
+        f"{words}; allowing for chance at least {percent(lower)} points"
+        f" (error {share(rules.pass_error)} %) and at most"
         f" {percent(upper)} points (error {share(fails)} %), {tolerated}"
     )
     return ScoreJudgement(_verdict(lower, upper, rules), said, difference, lower, upper)
@@ -100,14 +101,19 @@ def _verdict(lower: float, upper: float, rules: EvaluationRules) -> Verdict:
     return Verdict.FAILED if upper < 0 else Verdict.INCONCLUSIVE
 
 
-def _trouble(found: ScoreFound | None, age_max_seconds: float, now_seconds: float) -> str:
+def _trouble(
+    whose: str, found: ScoreFound | None, age_max_seconds: float, now_seconds: float
+) -> str:
     """Why a score says nothing; empty: it does."""
     if found is None:
-        return "there is no score"
+        return f"there is no score of {whose}"
     numbers = (found.score, found.completed_at_seconds, found.standard_error or 0.0)
     if not all(map(math.isfinite, numbers)) or not 0 <= found.score <= 1 or numbers[2] < 0:
-        return "no number from 0 to 100 is the score"
+        return f"the score of {whose} is no number from 0 to 100"
     age_seconds = now_seconds - found.completed_at_seconds
     if age_seconds > age_max_seconds:
-        return f"{age_seconds:.0f} s old, and {age_max_seconds:.0f} s are allowed, is the score"
+        return (
+            f"the score of {whose} is {age_seconds:.0f} s old, and {age_max_seconds:.0f} s are"
+            " allowed"
+        )
     return ""

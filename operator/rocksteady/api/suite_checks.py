@@ -39,6 +39,8 @@ SuiteCheck = Callable[[EvaluationSuiteSpec], Iterator[FieldError]]
 _INLINE: Final = "spec.items.inline"
 _HELPERS: Final = {CheckType.MODEL_GRADED: "judge", CheckType.SIMILARITY: "embedder"}
 """What else a check needs, as a field of the spec."""
+_PARTS: Final = frozenset({"FIRST_ITEM", "LIMIT"})
+"""Variables that tell a runner which part of the items to ask."""
 
 
 def check_source(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
@@ -129,6 +131,26 @@ def check_variables(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
         seen.add(entry.name)
 
 
+def check_harness(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
+    """A harness is asked for all items at once, and how often by its tasks where these say it."""
+    runner = spec.runner
+    if runner.type not in {RunnerType.LM_EVAL, RunnerType.INSPECT}:
+        return
+    samples = spec.sampling.samples_per_item
+    if runner.type is RunnerType.LM_EVAL and samples != 1:
+        yield FieldError(
+            "spec.sampling.samplesPerItem",
+            f"must be 1 for runner LMEval, not {samples}: a task says itself how often (repeats)",
+        )
+    for index, entry in enumerate(runner.env):
+        if entry.name in _PARTS:
+            yield FieldError(
+                f"spec.runner.env[{index}]",
+                f"{entry.name} cannot be given for runner {runner.type.value}, which is asked for"
+                " all items at once: leave it out, or make maxItemsPerTask or the tasks smaller",
+            )
+
+
 def check_secrets(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
     """Secrets are never written out."""
     runner, path = spec.runner, "spec.runner"
@@ -157,6 +179,7 @@ SUITE_CHECKS: Final[Sequence[SuiteCheck]] = (
     check_inline,
     check_runner,
     check_variables,
+    check_harness,
     check_secrets,
     check_kind,
     check_limits,

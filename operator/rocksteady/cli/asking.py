@@ -1,6 +1,6 @@
 """What a request of a person is about: which revision, and whether there is anything to ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from rocksteady.api.v1alpha1.llmrollout import Phase
@@ -76,7 +76,10 @@ def ask_for(wish: Wish, state: State) -> Ask:
         else _refused(wish, state)
     )
     annotation = ANNOTATIONS[wish.verb]
-    value = f"{revision}@{wish.token}" if wish.token else _fresh(wish.verb, revision, state)
+    if wish.token:
+        value = f"{revision}@{wish.token}"
+    else:
+        value = fresh_value(wish.verb, revision, state.handled)
     stands = state.annotations.get(annotation) == value
     if stands and f"{wish.verb}={value}" in state.handled:
         raise NothingToAskError(f"{value} was asked for and acted on already: give another --token")
@@ -132,10 +135,10 @@ def _is_frozen(status: LLMDeploymentStatus) -> bool:
     return any(condition.reason == FROZEN for condition in status.conditions)
 
 
-def _fresh(verb: Verb, revision: str, state: State) -> str:
-    """The revision, with the first token that was not acted on when it was asked for before."""
-    value, number = revision, 1
-    while f"{verb}={value}" in state.handled:
+def fresh_value(verb: Verb, about: str, handled: Collection[str]) -> str:
+    """What is asked about, with the first token that was not acted on if it was asked before."""
+    value, number = about, 1
+    while f"{verb}={value}" in handled:
         number += 1
-        value = f"{revision}@{number}"
+        value = f"{about}@{number}"
     return value

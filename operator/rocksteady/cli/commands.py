@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "history": ("history:history", "All attempts that are kept, and how they ended."),
     "explain": ("explain:explain", "Every decision of an attempt, with its numbers."),
     "replay": ("replay:replay", "Compute every decision of an attempt again, and compare."),
-    "eval": ("evaluation:evaluation", "Results of suites, and which items changed sides."),
+    "eval": ("evaluation:evaluation", "Ask suites, their results, and which items changed sides."),
 }
 """Module and attribute in `rocksteady.cli`, and the short help, in the order of the help."""
 

@@ -156,7 +156,8 @@ def _lacking(
             " the last decided."
         )
     if kept is None:
-        yield "The content of the suite is kept no more: items are named by their place, from 0."
+        gone = "The content of the suite is kept no more: items are named by their place, from 0."
+        yield found.unread or gone
         return
     if not kept.has_items:
         yield "Only the runner knows the items: they are named by their place, from 0."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import click
 
@@ -20,7 +21,12 @@ from rocksteady.resources import kinds
 from rocksteady.resources.evaluation import content_name, read_items
 from rocksteady.resources.labels import owned_labels, selector_text
 from rocksteady.resources.owned import Owner
-from rocksteady.rollout.evaluation_results import SuiteResult, results_of
+from rocksteady.rollout.evaluation_results import SuiteResult, recorded_results, results_of
+
+_UNREAD: Final = (
+    "You may not list ConfigMaps in {namespace}, so this is what attempts recorded; for the rest,"
+    " ask for ClusterRole rocksteady-results-viewer."
+)
 
 
 @dataclass(frozen=True)
@@ -33,16 +39,20 @@ class KeptResults:
         live: The ConfigMaps that it was read from.
         revealing: Suites by name, whether they may be shown now; those that cannot be read are
             absent.
+        unread: Why nothing was read of what is kept, a sentence; empty: it was.
     """
 
     subject: Subject
     kept: Kept
     live: Live
     revealing: Mapping[str, bool]
+    unread: str = ""
 
     @cached_property
     def results(self) -> tuple[SuiteResult, ...]:
-        """By suite, the newest first."""
+        """By suite, the newest first; those that attempts recorded, where no others can be read."""
+        if self.unread:
+            return recorded_results(self.subject.attempts.values())
         suites = {short: content.suite for short, content in self.kept.contents.items()}
         return results_of(self.kept.runs, suites)
 
@@ -113,8 +123,11 @@ async def read_results(session: Session, name: str) -> KeptResults:
     subject = await read_subject(session, name)
     labels = owned_labels(name, component=conventions.COMPONENT_EVALUATION)
     selector = selector_text(labels)
-    found = await session.cluster.list(kinds.CONFIG_MAP, subject.namespace, selector)
-    owner = _owner(subject)
+    owner, unread = _owner(subject), ""
+    try:
+        found = await session.cluster.list(kinds.CONFIG_MAP, subject.namespace, selector)
+    except Forbidden:
+        found, unread = [], _UNREAD.format(namespace=subject.namespace)
     owned = {
         (kinds.CONFIG_MAP.kind, str(one["metadata"]["name"])): one
         for one in found
@@ -125,7 +138,7 @@ async def read_results(session: Session, name: str) -> KeptResults:
     suites = {content.suite for content in kept.contents.values()}
     revealing = [(suite, await _reveals(session, subject, suite)) for suite in sorted(suites)]
     known = {suite: reveals for suite, reveals in revealing if reveals is not None}
-    return KeptResults(subject, kept, live, known)
+    return KeptResults(subject, kept, live, known, unread)
 
 
 async def _reveals(session: Session, subject: Subject, suite: str) -> bool | None:

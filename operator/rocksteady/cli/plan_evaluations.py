@@ -6,7 +6,7 @@ from typing import Any
 
 from rocksteady.analysis.evaluation_power import GatePower
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
-from rocksteady.api.v1alpha1.policy import Evaluation, EvaluationStage, OnDeadline
+from rocksteady.api.v1alpha1.policy import Evaluation, EvaluationStage
 from rocksteady.cli.explain_evaluations import judged_by
 from rocksteady.cli.wording import duration
 from rocksteady.ports import Manifest
@@ -79,7 +79,7 @@ def evaluation_plan(
             continue
         yield f"  {forecast.test.suite}, {forecast.test.stage.value}: {judged_by(forecast.test)}"
         yield from _shows(forecast)
-        yield from _takes(forecast, policy.progress_deadline_seconds, policy.on_deadline)
+        yield from _takes(forecast, policy.progress_deadline_seconds)
 
 
 def _unknown(evaluation: Evaluation, suites: Mapping[str, SuiteSeen]) -> str:
@@ -117,14 +117,12 @@ def _power(power: GatePower) -> str:
     )
 
 
-def _takes(
-    forecast: EvaluationForecast, deadline_seconds: int, on_deadline: OnDeadline
-) -> Iterator[str]:
+def _takes(forecast: EvaluationForecast, deadline_seconds: int) -> Iterator[str]:
     spec, looks = forecast.suite.spec, max(1, len(forecast.test.looks))
     most = looks * run_seconds_at_most(spec)
     each = f"{TRIES} tries of {duration(try_seconds_at_most(spec))}"
     of = f"{looks} looks of {each}" if looks > 1 else each
     yield f"    takes {duration(most)} at most: {of}; stable and canary are asked side by side"
     if most > deadline_seconds:
-        then = "rolled back" if on_deadline is OnDeadline.ROLLBACK else "held for a person"
-        yield f"    progressDeadlineSeconds ({duration(deadline_seconds)}) may come first: {then}"
+        longer = f"progressDeadlineSeconds ({duration(deadline_seconds)})"
+        yield f"    longer than {longer}, whose clock stands while a suite is asked"

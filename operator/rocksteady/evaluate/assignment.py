@@ -19,6 +19,7 @@ from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.runner import ModelEndpoint
 from rocksteady.evaluate import EvaluationError
 from rocksteady.evaluate.chat import Endpoint
+from rocksteady.evaluate.content import check_content
 from rocksteady.evaluate.files import read_file, read_item_file
 
 SUITE_FOLDER: Final = "/suite"
@@ -70,6 +71,7 @@ def read_assignment(environment: Mapping[str, str]) -> Assignment:
     folder = Path(environment.get("SUITE_FOLDER") or SUITE_FOLDER)
     spec = _read_spec(folder / SUITE_FILE)
     items = tuple(in_order(_read_items(folder, spec, environment)))
+    check_content(environment, spec, None if _behind_uri(spec) else items)
     digest = items_digest(items)
     expected = environment.get("ITEMS_DIGEST")
     if expected and expected != digest:
@@ -105,6 +107,11 @@ def read_assignment(environment: Mapping[str, str]) -> Assignment:
         embedder=_endpoint("the embedder", spec.embedder, environment.get("EMBEDDER_API_KEY")),
         artifacts=Path(artifacts) if artifacts else None,
     )
+
+
+def _behind_uri(spec: EvaluationSuiteSpec) -> bool:
+    """True when the content knows its items by their URI only."""
+    return spec.items is not None and spec.items.uri is not None
 
 
 def _needed(environment: Mapping[str, str], name: str) -> str:

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from rocksteady.ports import Manifest
-from rocksteady.reconcile.evaluations import kept_part
+from rocksteady.reconcile.evaluations import kept_by_hand, kept_part
 from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
 from rocksteady.resources.evaluation import (
@@ -18,6 +19,7 @@ from rocksteady.resources.evaluation import (
 )
 from rocksteady.resources.evaluation_job import Images, Question, build_job
 from rocksteady.rollout.course import Course
+from rocksteady.rollout.evaluation_by_hand import is_of_request
 from rocksteady.rollout.evaluation_runs import Run, part_of
 from rocksteady.rollout.suites import Suite, looks_of
 from rocksteady.settings import Settings
@@ -68,14 +70,15 @@ def _as_it_is(live: Manifest) -> Manifest:
 
 def _results(snapshot: Snapshot, course: Course) -> Iterator[Manifest]:
     """Results of revisions that are on record, of contents that are kept."""
-    by_place: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
-    for run, seen in snapshot.observation.runs.items():
-        kept = kept_part(seen)
-        if kept is not None:
-            by_place[run.revision, run.content][run.part] = kept
-    for (revision, content), results in sorted(by_place.items()):
+    seen = snapshot.observation
+    by_place: dict[tuple[str, str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    for run, known in seen.runs.items():
+        kept = kept_by_hand(known) if run.request else kept_part(known)
+        if kept is not None and is_of_request(run, seen):
+            by_place[run.revision, run.content, run.request][run.part] = kept
+    for (revision, content, request), results in sorted(by_place.items()):
         if _is_kept(snapshot, course, revision, content):
-            yield build_results(snapshot.owner, revision, content, results)
+            yield build_results(snapshot.owner, revision, content, results, request)
 
 
 def _is_kept(snapshot: Snapshot, course: Course, revision: str, content: str) -> bool:
@@ -86,11 +89,13 @@ def _is_kept(snapshot: Snapshot, course: Course, revision: str, content: str) ->
 
 def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Manifest]:
     """The Jobs of runs that are wanted, and of those whose result is not kept yet but will be."""
+    seen = snapshot.observation
     told = (
         run
-        for run, seen in snapshot.observation.runs.items()
-        if seen.result is not None
-        and not seen.is_kept
+        for run, known in seen.runs.items()
+        if known.result is not None
+        and not known.is_kept
+        and is_of_request(run, seen)
         and _is_kept(snapshot, course, run.revision, run.content)
     )
     for run in sorted({*course.runs, *told}):
@@ -102,29 +107,49 @@ def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Ma
 
 
 def _name_of(snapshot: Snapshot, run: Run) -> str:
-    return job_name(snapshot.owner, run.revision, run.content, run.part)
+    return job_name(snapshot.owner, run.revision, run.content, run.part, run.request)
 
 
 def _job(snapshot: Snapshot, run: Run, settings: Settings) -> Manifest:
     content = snapshot.contents[run.content]
-    part = part_of(_looks(snapshot, content), run.part)
+    meant = _meant(snapshot, content)
+    part = part_of(meant.looks, run.part)
     question = Question(
-        run.revision, _model(snapshot, run.revision), run.part, part.first_item, part.items
+        revision=run.revision,
+        model=_model(snapshot, run.revision),
+        part=run.part,
+        first_item=part.first_item,
+        items=part.items,
+        content_hash=meant.content_hash,
+        items_digest=meant.items_digest,
+        request=run.request,
     )
     images = Images(settings.fetch_image, settings.harness_image)
     return build_job(snapshot.owner, content, question, images)
 
 
-def _looks(snapshot: Snapshot, content: Content) -> tuple[int, ...]:
-    """The looks that were frozen, or that a suite of now has: the same of the same content."""
+@dataclass(frozen=True)
+class _Meant:
+    """What a content was when it was frozen, or is as a suite of now: the same of the same content.
+
+    Not what its ConfigMap says, which others may edit.
+    """
+
+    looks: tuple[int, ...]
+    content_hash: str
+    items_digest: str | None
+
+
+def _meant(snapshot: Snapshot, content: Content) -> _Meant:
+    short = content.content_hash[:10]
     for attempt in snapshot.observation.attempts.values():
         for test in attempt.spec.evaluations:
-            if test.content_hash == content.content_hash:
-                return test.looks
+            if test.content_hash is not None and test.content == short:
+                return _Meant(test.looks, test.content_hash, test.items_digest)
     for suite in snapshot.observation.suites.values():
-        if isinstance(suite, Suite) and suite.content_hash == content.content_hash:
-            return looks_of(suite)
-    return ()
+        if isinstance(suite, Suite) and suite.content == short:
+            return _Meant(looks_of(suite), suite.content_hash, suite.items_digest)
+    return _Meant((), content.content_hash, None)
 
 
 def _model(snapshot: Snapshot, revision: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -69,26 +69,48 @@ def kept_part(seen: RunSeen) -> dict[str, Any] | None:
     return {"endedAt": seen.ended_at.isoformat(), "result": told}
 
 
+def kept_by_hand(seen: RunSeen) -> dict[str, Any] | None:
+    """A result as it is kept for who asked for it, or why there is none; None: it is not known yet.
+
+    Their trouble is kept too: nothing else tells them of it.
+    """
+    if seen.result is not None or seen.trouble is None:
+        return kept_part(seen)
+    ended = None if seen.ended_at is None else seen.ended_at.isoformat()
+    trouble = {"reason": seen.trouble.reason, "message": seen.trouble.message}
+    return {"trouble": trouble} | ({"endedAt": ended} if ended else {})
+
+
 def _kept_results(config_map: Manifest, content: str | None) -> Iterator[tuple[Run, RunSeen]]:
-    revision = revision_of(config_map)
+    revision, request = revision_of(config_map), _label(config_map, conventions.LABEL_REQUEST)
     if revision is None or content is None:
         return
     for part, text in (config_map.get("data") or {}).items():
         try:
-            kept = json.loads(text)
-            result = RunResult.model_validate(kept["result"])
-            ended_at = datetime.fromisoformat(kept["endedAt"])
-            if ended_at.tzinfo is None:
-                continue
-            yield Run(revision, content, int(part)), RunSeen(result, ended_at, is_kept=True)
+            yield Run(revision, content, int(part), request or ""), _read_part(json.loads(text))
         except (KeyError, TypeError, ValueError):
             continue  # somebody edited it: it is run again
 
 
+def _read_part(kept: Mapping[str, Any]) -> RunSeen:
+    """What `kept_part` and `kept_by_hand` wrote."""
+    ended = kept.get("endedAt")
+    ended_at = None if ended is None else datetime.fromisoformat(ended)
+    if "trouble" in kept:
+        trouble = Finding(str(kept["trouble"]["reason"]), str(kept["trouble"]["message"]))
+        return RunSeen(None, ended_at, trouble, is_kept=True)
+    result = RunResult.model_validate(kept["result"])
+    if ended_at is None or ended_at.tzinfo is None:
+        raise ValueError("a result was kept without the time when it came in")
+    return RunSeen(result, ended_at, is_kept=True)
+
+
 def _newest(kept: RunSeen, job: RunSeen | None) -> RunSeen:
     """A result that is kept, or that of a Job which has asked again since."""
-    if job is None or kept.ended_at is None:
+    if job is None:
         return kept
+    if kept.ended_at is None:  # what was in its way when it was kept
+        return job
     if job.result is None:
         return replace(kept, again=job)
     return job if job.ended_at is not None and job.ended_at > kept.ended_at else kept
@@ -99,7 +121,7 @@ def _run_of(job: Manifest) -> Run | None:
     part = _label(job, conventions.LABEL_PART)
     if revision is None or content is None or part is None or not part.isdecimal():
         return None
-    return Run(revision, content, int(part))
+    return Run(revision, content, int(part), _label(job, conventions.LABEL_REQUEST) or "")
 
 
 def _is_of(pod: Manifest, uid: str) -> bool:
@@ -113,14 +135,17 @@ def _label(manifest: Manifest, label: str) -> str | None:
 
 
 async def read_suites(
-    namespace: str, deployment: LLMDeployment | None, cluster: ClusterReader
+    namespace: str,
+    deployment: LLMDeployment | None,
+    cluster: ClusterReader,
+    asked: Collection[str] = (),
 ) -> dict[str, SuiteSeen]:
-    """The suites that a spec names, by name.
+    """The suites that a spec names, and those that a person asks for, by name.
 
     Raises:
         ClusterError: The API server refused or did not answer.
     """
-    names = named_suites(deployment.spec) if deployment else ()
+    names = (*(named_suites(deployment.spec) if deployment else ()), *asked)
     return {name: await read_suite(namespace, name, cluster) for name in names}
 
 

@@ -20,6 +20,7 @@ from rocksteady.resources.labels import owned_labels, selector_text, server_sele
 from rocksteady.resources.owned import Owner
 from rocksteady.resources.validation import Validation, validate_manifest
 from rocksteady.resources.workload import NOBODY
+from rocksteady.rollout.evaluation_by_hand import open_request
 from rocksteady.rollout.evaluation_plan import needs_suites
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation, RevisionRecord, Workload
@@ -74,7 +75,9 @@ async def observe(key: Key, cluster: ClusterReader, now: datetime) -> Snapshot |
         runs=kept.runs,
     )
     if needs_suites(observation):
-        suites = await read_suites(owner.namespace, validation.deployment, cluster)
+        request = open_request(observation)
+        asked = [request.suite] if request else []
+        suites = await read_suites(owner.namespace, validation.deployment, cluster, asked)
         observation = replace(observation, suites=suites)
     return Snapshot(manifest, owner, status, observation, live, frozen, rollouts, kept.contents)
 

@@ -59,25 +59,38 @@ def content_name(owner: Owner, content: str) -> str:
     return f"{owner.name}-suite-{content}"
 
 
-def results_name(owner: Owner, revision: str, content: str) -> str:
-    """Name of the ConfigMap that keeps what a content came to on a revision."""
-    return f"{owner.name}-{revision}-eval-{content}"
+def results_name(owner: Owner, revision: str, content: str, request: str = "") -> str:
+    """Name of the ConfigMap that keeps what a content came to on a revision.
+
+    Args:
+        owner: The LLMDeployment.
+        revision: Its hash.
+        content: First 10 digits of the content's hash.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
+    """
+    return "-".join(filter(None, (owner.name, revision, "eval", content, request)))
 
 
-def job_name(owner: Owner, revision: str, content: str, part: int) -> str:
-    """Name of a run's Job, short enough for the label that its pods have."""
-    run = hashlib.sha256(f"{revision}/{content}/{part}".encode()).hexdigest()[:10]
-    return f"{owner.name}-eval-{run}"
+def job_name(owner: Owner, revision: str, content: str, part: int, request: str = "") -> str:
+    """Name of a run's Job, short enough for the label that its pods have; see `results_name`."""
+    said = "/".join(filter(None, (revision, content, str(part), request)))
+    return f"{owner.name}-eval-{hashlib.sha256(said.encode()).hexdigest()[:10]}"
 
 
 def evaluation_labels(
-    owner: Owner, content: str, revision: str | None = None, part: int | None = None
+    owner: Owner,
+    content: str,
+    revision: str | None = None,
+    part: int | None = None,
+    request: str = "",
 ) -> dict[str, str]:
     """Labels of everything that belongs to an evaluation."""
     labels = owned_labels(owner.name, revision, conventions.COMPONENT_EVALUATION)
     labels[conventions.LABEL_CONTENT] = content
     if part is not None:
         labels[conventions.LABEL_PART] = str(part)
+    if request:
+        labels[conventions.LABEL_REQUEST] = request
     return labels
 
 
@@ -155,7 +168,11 @@ def read_items(config_map: Mapping[str, Any]) -> tuple[Item, ...] | None:
 
 
 def build_results(
-    owner: Owner, revision: str, content: str, results: Mapping[int, Mapping[str, Any]]
+    owner: Owner,
+    revision: str,
+    content: str,
+    results: Mapping[int, Mapping[str, Any]],
+    request: str = "",
 ) -> dict[str, Any]:
     """The ConfigMap that keeps what a content came to on a revision.
 
@@ -164,10 +181,11 @@ def build_results(
         revision: Its hash.
         content: First 10 digits of the content's hash.
         results: By part, what is kept of it, as JSON has it.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
     """
     data = {str(part): json.dumps(kept, sort_keys=True) for part, kept in sorted(results.items())}
-    labels = evaluation_labels(owner, content, revision)
-    name = results_name(owner, revision, content)
+    labels = evaluation_labels(owner, content, revision, request=request)
+    name = results_name(owner, revision, content, request)
     return owned_manifest(owner, kinds.CONFIG_MAP, name, {"data": data}, labels=labels)
 
 

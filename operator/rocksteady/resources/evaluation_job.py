@@ -69,6 +69,10 @@ class Question:
         part: From 1.
         first_item: From 0.
         items: How many; None: all that the runner has.
+        content_hash: What the content must be, as it was frozen: whoever may edit ConfigMaps can
+            change what is kept of it.
+        items_digest: What its items must be, likewise; None: only the runner knows.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
     """
 
     revision: str
@@ -76,6 +80,9 @@ class Question:
     part: int
     first_item: int
     items: int | None
+    content_hash: str
+    items_digest: str | None = None
+    request: str = ""
 
 
 def try_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
@@ -91,7 +98,8 @@ def run_seconds_at_most(spec: EvaluationSuiteSpec) -> int:
 def build_job(owner: Owner, content: Content, question: Question, images: Images) -> Json:
     """The Job of a run. Its name says which one; it is never changed."""
     short, spec = content.content_hash[:10], content.spec
-    labels = evaluation_labels(owner, short, question.revision, question.part)
+    revision, part, request = question.revision, question.part, question.request
+    labels = evaluation_labels(owner, short, revision, part, request)
     placed = place_items(spec.items, images.builtin, images.harness) if spec.items else None
     pod: Json = {
         "automountServiceAccountToken": False,
@@ -111,7 +119,7 @@ def build_job(owner: Owner, content: Content, question: Question, images: Images
             "template": {"metadata": {"labels": labels}, "spec": pod},
         }
     }
-    name = job_name(owner, question.revision, short, question.part)
+    name = job_name(owner, revision, short, part, request)
     return owned_manifest(owner, kinds.JOB, name, body, labels=labels)
 
 
@@ -176,6 +184,7 @@ def _environment(
         "SUITE": content.suite,
         "SUITE_FOLDER": SUITE_FOLDER,
         "SEED": str(spec.sampling.seed),
+        "CONTENT_HASH": question.content_hash,
         "FIRST_ITEM": str(question.first_item),
         "DEADLINE_SECONDS": str(spec.limits.deadline_seconds),
         "HOME": "/tmp",  # noqa: S108 - an emptyDir of this pod
@@ -184,6 +193,8 @@ def _environment(
         told["LIMIT"] = str(question.items)
     if placed is not None:
         told["ITEMS_FILE"] = placed.file
+    if question.items_digest is not None:
+        told["ITEMS_DIGEST"] = question.items_digest
     if content.task_files:
         told["TASK_FILES"] = TASKS_FOLDER
     if spec.artifacts is not None:
@@ -198,7 +209,8 @@ def _environment(
 
 
 def _run_of(content: Content, question: Question) -> str:
-    return f"{content.suite}-{content.content_hash[:10]}-{question.revision}-{question.part}"
+    said = (content.suite, content.content_hash[:10], question.revision, str(question.part))
+    return "-".join(filter(None, (*said, question.request)))
 
 
 def _has_key(endpoint: ModelEndpoint | None) -> bool:

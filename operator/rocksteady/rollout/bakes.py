@@ -1,4 +1,7 @@
-"""Bakes: in them the canary's pods carry far more than stable's, and are slower for that alone."""
+"""What latencies are not compared by: bakes, and times in which suites are asked.
+
+In a bake the canary's pods carry far more than stable's, and are slower for that alone.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +15,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
     LLMRolloutStatus,
     Phase,
 )
+from rocksteady.rollout.evaluation_times import loaded_ticks
 from rocksteady.rollout.moves import whole
 
 _NOTHING: Final = TickCounts(0, 0, 0, 0)
@@ -52,8 +56,9 @@ def bake_tick(attempt: LLMRollout) -> int | None:
 def comparable(attempt: LLMRollout, ticks: Ticks) -> Ticks:
     """Ticks by which latencies are compared: those before the bake.
 
-    In those of earlier bakes nothing was answered, as it were. Blind ones would say the same of
-    the canary; but after a bake they would read as if nothing had been measured for long.
+    In those of earlier bakes, and of times in which suites were asked, nothing was answered, as it
+    were. Blind ones would say the same of the canary; but after a bake they would read as if
+    nothing had been measured for long.
     """
     compared = list(ticks[: bake_tick(attempt)])
     for bake in attempt.status.earlier_bakes:
@@ -61,6 +66,8 @@ def comparable(attempt: LLMRollout, ticks: Ticks) -> Ticks:
         if begin is not None and last is not None:
             end = min(len(compared), last + 1)
             compared[begin:end] = [_NOTHING] * max(0, end - begin)
+    for index in loaded_ticks(attempt, len(compared)):
+        compared[index] = _NOTHING
     return tuple(compared)
 
 

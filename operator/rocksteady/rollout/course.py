@@ -19,6 +19,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
 from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
+from rocksteady.rollout.evaluation_by_hand import by_hand
 from rocksteady.rollout.evaluation_plan import (
     due_again,
     obstacle_of,
@@ -30,6 +31,7 @@ from rocksteady.rollout.evaluation_plan import (
     without_content,
 )
 from rocksteady.rollout.evaluation_runs import Run
+from rocksteady.rollout.evaluation_times import is_loaded, with_load
 from rocksteady.rollout.facts import Facts
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.judging import (
@@ -133,7 +135,28 @@ def takes_away(seen: Observation) -> bool:
 
 
 def plot(seen: Observation) -> Course:
-    """What becomes of the attempts, given what was seen."""
+    """What becomes of the attempts, given what was seen, and which runs a person asks for."""
+    course, asked = _plotted(seen), by_hand(seen)
+    runs = tuple(dict.fromkeys((*course.runs, *asked.runs)))
+    return replace(
+        course,
+        attempt=None if course.attempt is None else _loaded(seen, course, course.attempt, runs),
+        runs=runs,
+        contents=course.contents | asked.contents,
+        handled=tuple(sorted({*course.handled, *filter(None, [asked.handled])})),
+    )
+
+
+def _loaded(
+    seen: Observation, course: Course, attempt: LLMRollout, runs: tuple[Run, ...]
+) -> LLMRollout:
+    """The attempt, with the times in which suites are asked while the canary has requests."""
+    spec, status = attempt.spec, attempt.status
+    loaded = is_loaded(spec, status, course.evaluated, runs)
+    return attempt.model_copy(update={"status": with_load(status, seen.now, loaded=loaded)})
+
+
+def _plotted(seen: Observation) -> Course:
     ledger = ledger_of(seen)
     requests, _ = read_requests(seen.annotations, handled_requests(seen))
     lifts = lifted(seen.attempts, seen.target, requests)

@@ -5,11 +5,12 @@ until it passes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from rocksteady import conventions
 from rocksteady.analysis.evaluation import ItemCounts, judge_floor, judge_paired
 from rocksteady.analysis.evaluation_rules import EvaluationJudgement, EvaluationRules, Look
 from rocksteady.analysis.external_score import ScoreFound, ScoreJudgement, judge_score
@@ -157,6 +158,7 @@ def evaluate_one(
                 revision: _with(asked[revision], runs[run], part_of(test.looks, part))
                 for revision, run in needed.items()
             }
+            _check_meant(test, needed.values(), runs)
             _check_same(asked.values(), [runs[run] for run in needed.values()])
         except ValueError as error:
             return Evaluated(test, Verdict.ERROR, f"{test.suite}: {error}")
@@ -195,18 +197,18 @@ def _by_score(
     return Evaluated(test, verdict, message, score=judged)
 
 
-def asked_of(revision: str, content: str, runs: Runs) -> Asked:
-    """What a revision was asked of a content so far, whatever the looks were.
+def asked_of(first: Run, runs: Runs) -> Asked:
+    """What a revision was asked of a content so far, whatever the looks were, by its first run.
 
     Raises:
         ValueError: A run ended with an Error, or its items do not follow those of the run before.
     """
     asked, part = Asked(), 1
-    while (seen := runs.get(Run(revision, content, part))) is not None and seen.result is not None:
-        count, first = len(asked.results), seen.result.first_item
-        if first != count:
-            raise ValueError(f"run {part} begins with item {first}, and {count} were asked before")
-        asked, part = _with(asked, seen, Part(first, None)), part + 1
+    while (seen := runs.get(replace(first, part=part))) is not None and seen.result is not None:
+        count, place = len(asked.results), seen.result.first_item
+        if place != count:
+            raise ValueError(f"run {part} begins with item {place}, and {count} were asked before")
+        asked, part = _with(asked, seen, Part(place, None)), part + 1
     return asked
 
 
@@ -268,6 +270,27 @@ def _sum(one: Amounts, other: Amounts) -> Amounts:
         sum=one.sum + other.sum,
         sum_of_squares=one.sum_of_squares + other.sum_of_squares,
     )
+
+
+def _check_meant(test: EvaluationTest, needed: Iterable[Run], runs: Runs) -> None:
+    """Only answers to the items that were frozen count: a ConfigMap can be edited.
+
+    A runner that says nothing of its items is believed.
+
+    Raises:
+        ValueError: A run read others; the message says how to have it asked again.
+    """
+    for run in needed:
+        result = runs[run].result
+        digest = result.items_digest if result else None
+        if test.items_digest and digest and digest != test.items_digest:
+            raise ValueError(
+                f"{run.revision} was asked other items than were frozen (digest {digest[:10]}, not"
+                f" {test.items_digest[:10]}), and its results are not taken. To have it asked"
+                " again: kubectl delete configmap -l"
+                f" {conventions.LABEL_REVISION}={run.revision},"
+                f"{conventions.LABEL_CONTENT}={run.content}"
+            )
 
 
 def _check_same(asked: Iterable[Asked], runs: Iterable[RunSeen]) -> None:

@@ -22,7 +22,7 @@ def unfit(attempt: LLMRollout, facts: Facts) -> Move | None:
     if failed is None:
         return None
     reason = SAFETY_FAILED if failed.test.kind is SuiteKind.SAFETY else QUALITY_FAILED
-    message = f"{back_to_stable(attempt, facts)}: {failed.message}."
+    message = f"{back_to_stable(attempt, facts)}; {failed.message}."
     return quarantine(finish(attempt.status, facts.now, Outcome.ROLLED_BACK, reason, message))
 
 

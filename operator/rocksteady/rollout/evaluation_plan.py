@@ -15,6 +15,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 )
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout.evaluating import Asked, Evaluated
+from rocksteady.rollout.evaluation_by_hand import open_request
 from rocksteady.rollout.evaluation_runs import RETRY_SECONDS, Run
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.moves import EVALUATING
@@ -82,7 +83,7 @@ def due_again(
     waits: list[float] = []
     for test, interval_seconds in tests:
         for run, known in seen.runs.items():
-            if (run.revision, run.content) != (revision, test.content):
+            if (run.revision, run.content, run.request) != (revision, test.content, ""):
                 continue
             if known.retry_at is not None:
                 waits.append(max(0.0, (known.retry_at - seen.now).total_seconds()))
@@ -201,9 +202,11 @@ def needs_suites(seen: Observation) -> bool:
     """True when suites must be read.
 
     Nothing is frozen of them; or what is was lost; or a run is in trouble, for which somebody may
-    have given it more time or memory.
+    have given it more time or memory; or a person asks for a run.
     """
-    if any(run.trouble is not None for run in seen.runs.values()):
+    if open_request(seen) is not None:
+        return True
+    if any(known.trouble is not None for run, known in seen.runs.items() if not run.request):
         return True
     attempts = [one for one in seen.attempts.values() if one.status.phase is not Phase.FINISHED]
     if not attempts:

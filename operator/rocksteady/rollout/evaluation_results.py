@@ -1,12 +1,12 @@
 """What is kept of suites that revisions were asked, and which items changed sides between two."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rocksteady.analysis.item_results import ItemResult, unpack
 from rocksteady.analysis.paired import Changed, changed
-from rocksteady.api.v1alpha1.llmrollout import LLMRollout
+from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord, LLMRollout
 from rocksteady.rollout.evaluating import Asked, asked_of
 from rocksteady.rollout.evaluation_runs import Run, Runs
 
@@ -23,6 +23,7 @@ class SuiteResult:
         revision: Hash of the revision.
         asked: What it came to.
         trouble: Why nothing can be said of it, a sentence without a full stop; empty: it can.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule did.
     """
 
     suite: str
@@ -30,6 +31,7 @@ class SuiteResult:
     revision: str
     asked: Asked
     trouble: str = ""
+    request: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,22 @@ def results_of(runs: Runs, suites: Mapping[str, str]) -> tuple[SuiteResult, ...]
         runs: With results that are kept.
         suites: Names of suites by the first 10 digits of the hashes of their contents.
     """
-    places = {(run.revision, run.content) for run, seen in runs.items() if seen.result is not None}
-    found = [_result(revision, content, runs, suites) for revision, content in places]
+    known = [run for run, seen in runs.items() if seen.result is not None or seen.trouble]
+    firsts = {replace(run, part=1) for run in known}
+    found = [_result(first, runs, suites) for first in firsts]
     found.sort(key=lambda one: (one.asked.completed_at or _LONG_AGO, one.revision), reverse=True)
     return tuple(sorted(found, key=lambda one: one.suite))
 
 
-def _result(revision: str, content: str, runs: Runs, suites: Mapping[str, str]) -> SuiteResult:
-    suite = suites.get(content, "")
+def _result(first: Run, runs: Runs, suites: Mapping[str, str]) -> SuiteResult:
+    suite = suites.get(first.content, "")
+    parts = [seen for run, seen in runs.items() if replace(run, part=1) == first]
+    trouble = next((seen.trouble.message for seen in parts if seen.trouble), "").rstrip(".")
     try:
-        return SuiteResult(suite, content, revision, asked_of(revision, content, runs))
+        asked = asked_of(first, runs)
     except ValueError as error:
-        return SuiteResult(suite, content, revision, Asked(), str(error))
+        asked, trouble = Asked(), str(error)
+    return SuiteResult(suite, first.content, first.revision, asked, trouble, first.request)
 
 
 def shared_content(
@@ -87,7 +93,7 @@ def shared_content(
     """
     asked: dict[str, set[str]] = {}
     for one in results:
-        if one.suite == suite and one.asked.results:
+        if one.suite == suite and one.asked.results and not one.request:
             asked.setdefault(one.content, set()).add(one.revision)
     shared = [content for content, has in asked.items() if has >= set(revisions)]
     return preferred if preferred in shared else next(iter(shared), None)
@@ -103,6 +109,34 @@ def check_same_items(runs: Runs, content: str, revisions: Iterable[str]) -> None
     digests = {seen.result.items_digest for seen in first if seen and seen.result} - {None}
     if len(digests) > 1:
         raise ValueError("the items changed between the runs of the two revisions: pin them")
+
+
+def recorded_results(attempts: Iterable[LLMRollout]) -> tuple[SuiteResult, ...]:
+    """What attempts recorded of their suites, by suite, the newest first.
+
+    What answers took is not in a record, nor what no attempt waited for.
+    """
+    found: dict[tuple[str, str], SuiteResult] = {}
+    for attempt in sorted(attempts, key=lambda one: one.spec.attempt, reverse=True):
+        contents = {test.suite: test.content for test in attempt.spec.evaluations}
+        for record in attempt.status.evaluations:
+            sides = (
+                (attempt.spec.canary.hash, record.canary),
+                (attempt.spec.stable.hash, record.stable),
+            )
+            for revision, packed in sides:
+                place, content = (revision, record.suite), contents.get(record.suite, "")
+                if packed and content and place not in found:
+                    found[place] = _of_record(record, content, revision, packed)
+    return tuple(sorted(found.values(), key=lambda one: one.suite))
+
+
+def _of_record(record: EvaluationRecord, content: str, revision: str, packed: str) -> SuiteResult:
+    try:
+        asked = Asked(unpack(packed), completed_at=record.completed_at)
+    except ValueError as error:
+        return SuiteResult(record.suite, content, revision, Asked(), f"its record: {error}")
+    return SuiteResult(record.suite, content, revision, asked)
 
 
 def recorded(

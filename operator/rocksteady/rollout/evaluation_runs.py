@@ -23,11 +23,14 @@ class Run:
         revision: Hash of the revision.
         content: First 10 digits of the content's hash.
         part: From 1: the items after those of the look before.
+        request: Key of the request by which a person asked for it; empty: a gate or a schedule
+            needs it. Those that a person asked for are kept apart, so that no gate takes them.
     """
 
     revision: str
     content: str
     part: int
+    request: str = ""
 
 
 @dataclass(frozen=True)

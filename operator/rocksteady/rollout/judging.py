@@ -17,6 +17,7 @@ from rocksteady.analysis.split import check_split
 from rocksteady.analysis.verdict import Rules, SignalJudgement, Verdict, judge, judge_latency
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout, RolloutTests, SignalTest
 from rocksteady.rollout.bakes import bake_tick, comparable
+from rocksteady.rollout.evaluation_times import loaded_ticks
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.reading import Reading
 
@@ -148,7 +149,7 @@ def split_trouble(attempt: LLMRollout, reading: Reading) -> Finding | None:
     wanted = -(-SPLIT_SECONDS // tests.tick_seconds)
     counted = _counted_for(tests, reading)
     step = counted[step_tick(attempt, tests) :] if counted is not None else ()
-    if len(step) < wanted:
+    if len(step) < wanted or _counts_runs(attempt, tests, counted or (), wanted):
         return None
     last = total(step[-wanted:])
     split = check_split(last.canary_total, last.stable_total, weight)
@@ -160,6 +161,13 @@ def split_trouble(attempt: LLMRollout, reading: Reading) -> Finding | None:
         f" last {SPLIT_SECONDS // 60} min and should get {weight} %. Look for another route to it,"
         " retries of the gateway, or series that are counted twice.",
     )
+
+
+def _counts_runs(attempt: LLMRollout, tests: RolloutTests, counted: Ticks, wanted: int) -> bool:
+    """True when the last of some ticks hold what suites asked, which went around the gateway."""
+    at_gateway = all(test.profile.startswith("gateway/") for test in tests.signals)
+    loaded = loaded_ticks(attempt, len(counted))
+    return not at_gateway and any(index >= len(counted) - wanted for index in loaded)
 
 
 def stable_burning(attempt: LLMRollout, reading: Reading) -> str:

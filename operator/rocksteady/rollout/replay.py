@@ -20,6 +20,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
     SignalTest,
 )
 from rocksteady.rollout.bakes import ended
+from rocksteady.rollout.evaluation_times import before
 from rocksteady.rollout.judging import judge_signal, rules_of_step, series_of
 from rocksteady.rollout.moves import Action
 from rocksteady.rollout.records import MESSAGE_MAX_LENGTH, broken_link, unpack_ticks
@@ -222,7 +223,8 @@ def _as_it_was(attempt: LLMRollout, made: Sequence[Decision]) -> LLMRollout:
     whole = made[-1].sequence == len(made)
     baking, earlier = _bakes(made[:-1]) if whole else _bakes_by_status(attempt, made[-1].time)
     update = {"step_since": since, "baking_since": baking, "earlier_bakes": earlier}
-    return attempt.model_copy(update={"status": attempt.status.model_copy(update=update)})
+    status = before(attempt.status, made[-1].time).model_copy(update=update)
+    return attempt.model_copy(update={"status": status})
 
 
 Bakes = tuple[datetime | None, tuple[EarlierBake, ...]]

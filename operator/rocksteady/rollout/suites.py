@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rocksteady.analysis.looks import evenly
-from rocksteady.api.suite_content import may_roll_back
+from rocksteady.api.suite_content import items_digest, may_roll_back
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec, SuiteKind
 from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeploymentSpec
@@ -16,6 +16,7 @@ from rocksteady.api.v1alpha1.policy import (
     ExternalScore,
     GateAction,
 )
+from rocksteady.api.v1alpha1.runner import RunnerType
 from rocksteady.rollout.finding import Finding
 
 LOOK_ITEMS_LEAST: Final = 300
@@ -47,6 +48,12 @@ class Suite:
     def content(self) -> str:
         """The content as labels and names have it: the first 10 digits of its hash."""
         return self.content_hash[:10]
+
+    @property
+    def items_digest(self) -> str | None:
+        """What a run must say that it read; None: it may count them otherwise, or knows others."""
+        counts_as_we_do = self.spec.runner.type is RunnerType.BUILTIN
+        return items_digest(self.items) if self.items is not None and counts_as_we_do else None
 
 
 SuiteSeen = Suite | Finding
@@ -120,6 +127,7 @@ def freeze_test(evaluation: Evaluation, suite: Suite) -> EvaluationTest:
         suite=suite.name,
         stage=evaluation.stage,
         content_hash=suite.content_hash,
+        items_digest=suite.items_digest,
         kind=of.kind,
         looks=looks_of(suite),
         margin_points=margin,

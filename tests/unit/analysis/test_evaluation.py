@@ -61,31 +61,34 @@ def test_judge_paired__gives(counts: PairedCounts, items: int, verdict: Verdict)
         pytest.param(
             PairedCounts(1140, 40, 40, 327, 2, 1, 0),
             look(1550, 3, 3),
-            "golden 1180/1547 (76.28 %) correct against 1180/1547 (76.28 %) on stable:"
-            " difference 0 points (40 gained, 40 lost),"
-            " 3 unanswered and taken as wrong for a pass,"
-            " at least -1.22 points (error 3.36 %) and at most 1.43 points (error 0.839 %),"
-            " margin 2, look 3 of 3: worse by less than the margin, if at all",
+            "golden: 1180/1547 (76.28 %) correct against 1180/1547 (76.28 %) on stable,"
+            " difference 0 points (40 gained, 40 lost);"
+            " 3 unanswered count as wrong for a pass;"
+            " allowing for chance at least -1.22 points (error 3.36 %) and at most 1.43"
+            " points (error 0.839 %),"
+            " more than -2 is needed, look 3 of 3: no worse than is allowed",
             id="passed",
         ),
         pytest.param(
             PairedCounts(1060, 40, 140, 310),
             look(1550, 3, 3),
-            "golden 1100/1550 (70.97 %) correct against 1200/1550 (77.42 %) on stable:"
-            " difference -6.45 points (40 gained, 140 lost),"
-            " at least -8.06 points (error 3.36 %) and at most -4.47 points (error 0.839 %),"
-            " margin 2, look 3 of 3: worse than stable beyond chance",
+            "golden: 1100/1550 (70.97 %) correct against 1200/1550 (77.42 %) on stable,"
+            " difference -6.45 points (40 gained, 140 lost);"
+            " allowing for chance at least -8.06 points (error 3.36 %) and at most -4.47"
+            " points (error 0.839 %),"
+            " more than -2 is needed, look 3 of 3: worse than stable, by more than chance",
             id="failed",
         ),
         pytest.param(
             PairedCounts(1120, 60, 70, 300),
             look(1550, 3, 3),
-            "golden 1180/1550 (76.13 %) correct against 1190/1550 (76.77 %) on stable:"
-            " difference -0.65 points (60 gained, 70 lost),"
-            " at least -2.01 points (error 3.36 %) and at most 1.14 points (error 0.839 %),"
-            " margin 2, look 3 of 3: neither shown to be within the margin nor worse beyond"
-            " chance, about 26 more items would decide if they go as these did,"
-            " and no look is left",
+            "golden: 1180/1550 (76.13 %) correct against 1190/1550 (76.77 %) on stable,"
+            " difference -0.65 points (60 gained, 70 lost);"
+            " allowing for chance at least -2.01 points (error 3.36 %) and at most 1.14"
+            " points (error 0.839 %),"
+            " more than -2 is needed, look 3 of 3: neither surely good enough nor surely worse,"
+            " about 26 more items would decide if they go as these did,"
+            " and none are left to ask",
             id="undecided at the last look",
         ),
         pytest.param(
@@ -237,26 +240,29 @@ def test_judge_floor__gives(counts: ItemCounts, items: int, verdict: Verdict) ->
     [
         pytest.param(
             ItemCounts(17, 3),
-            "golden 17/20 (85 %) correct, at least 65.63 % (error 5 %) and at most 97.73 %"
-            " (error 1 %), floor 60 %, look 1 of 1: above the floor",
+            "golden: 17/20 (85 %) correct; allowing for chance at least 65.63 % (error 5"
+            " %) and at most 97.73 %"
+            " (error 1 %), more than 60 % is needed: above the floor",
             id="passed",
         ),
         pytest.param(
             ItemCounts(3, 17),
-            "golden 3/20 (15 %) correct, at least 4.22 % (error 5 %) and at most 42.07 %"
-            " (error 1 %), floor 60 %, look 1 of 1: below the floor",
+            "golden: 3/20 (15 %) correct; allowing for chance at least 4.22 % (error 5 %)"
+            " and at most 42.07 %"
+            " (error 1 %), more than 60 % is needed: below the floor",
             id="failed",
         ),
         pytest.param(
             ItemCounts(13, 7),
-            "golden 13/20 (65 %) correct, at least 44.2 % (error 5 %) and at most 87.08 %"
-            " (error 1 %), floor 60 %, look 1 of 1: neither above nor below the floor,"
-            " about 240 more items would decide if they go as these did, and no look is left",
+            "golden: 13/20 (65 %) correct; allowing for chance at least 44.2 % (error 5"
+            " %) and at most 87.08 %"
+            " (error 1 %), more than 60 % is needed: neither surely above nor surely below,"
+            " about 240 more items would decide if they go as these did, and none are left to ask",
             id="undecided",
         ),
         pytest.param(
             ItemCounts(9, 0),
-            "golden: only 9 of 20 items were answered, 18 are needed, look 1 of 1",
+            "golden: only 9 of 20 items were answered, 18 are needed",
             id="hardly asked",
         ),
     ],
@@ -301,9 +307,9 @@ def test_judge_scores__gives(scores: PairedScores, verdict: Verdict) -> None:
 def test_judge_scores__says() -> None:
     scores = PairedScores((0.5,) * 500, (0.51,) * 500)
     assert judge_scores("graded", scores, look(500)).sentence == (
-        "graded mean score 50 % against 51 % on stable, 500 items: difference -1 points,"
-        " at least -1.46 points (error 5 %) and at most -0.34 points (error 1 %), margin 2,"
-        " look 1 of 1: worse by less than the margin, if at all"
+        "graded: mean score 50 % against 51 % on stable, 500 items, difference -1 points;"
+        " allowing for chance at least -1.46 points (error 5 %) and at most -0.34 points"
+        " (error 1 %), more than -2 is needed: no worse than is allowed"
     )
 
 

@@ -47,7 +47,9 @@ def test_score__says(canary: ScoreFound | None, verdict: Verdict) -> None:
 def test_score__is_told_with_its_bounds() -> None:
     said = judged(found(0.775))
     assert said.message.startswith(
-        "labels 77.5 % against 80 % on stable: difference -2.5 points, at least -3.66 points"
+        "labels: 77.5 % against 80 % on stable, difference -2.5 points; allowing for"
+        " chance at least"
+        " -3.66 points"
     )
     assert said.lower is not None
     assert said.upper is not None

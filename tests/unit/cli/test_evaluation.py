@@ -13,6 +13,7 @@ from rocksteady.api.run_result import RunOutcome, RunResult
 from rocksteady.cli.evaluation_diff import Wanted, difference_of
 from rocksteady.cli.evaluation_results import read_results
 from rocksteady.cli.session import Session
+from rocksteady.errors import Forbidden
 from rocksteady.ports import Manifest
 from rocksteady.reconcile.evaluations import kept_part
 from rocksteady.resources import kinds
@@ -97,8 +98,8 @@ def test_show__lists_results_by_suite_and_revision() -> None:
         ("golden", "r2"),
         ("golden", "r1"),
     ]
-    assert lines[1][3:] == ["100", "%", "1", "2", "10", "5m"]
-    assert lines[2][3:] == ["(bbbbbbbbbb)", "50", "%", "6", "6", "10", "5m"]
+    assert lines[1][3:] == ["100", "%", "1", "2", "10", "5m", "gate"]
+    assert lines[2][3:] == ["(bbbbbbbbbb)", "50", "%", "6", "6", "10", "5m", "gate"]
 
 
 def test_show__puts_the_runs_of_several_looks_together() -> None:
@@ -320,6 +321,41 @@ def test_diff__of_a_content_that_somebody_edited_says_so() -> None:
 
     assert result.exit_code == 1
     assert f"the items in ConfigMap {name} cannot be read" in result.output
+
+
+# --- without the right to list ConfigMaps
+
+
+def without_config_maps(monkeypatch: pytest.MonkeyPatch) -> PersonsWorld:
+    world = world_of(answered(six()))
+    listed = world.cluster.list
+
+    async def refused(kind: kinds.Kind, namespace: str | None, selector: str = "") -> Any:
+        if kind is kinds.CONFIG_MAP:
+            raise Forbidden("configmaps is forbidden", 403)
+        return await listed(kind, namespace, selector)
+
+    monkeypatch.setattr(world.cluster, "list", refused)
+    return world
+
+
+def test_show__without_config_maps_tells_what_attempts_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    result = without_config_maps(monkeypatch).run("eval", "show", NAME)
+
+    assert result.exit_code == 0, result.output
+    assert [line.split()[2] for line in result.output.splitlines()[1:3]] == ["r2", "r1"]
+    assert "99.33 %" in result.output
+    assert "ask for ClusterRole rocksteady-results-viewer" in " ".join(result.output.split())
+
+
+def test_diff__without_config_maps_names_items_by_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = shown(without_config_maps(monkeypatch))
+
+    assert result.exit_code == 0, result.output
+    assert "  #0\n" in result.output
+    assert "rocksteady-results-viewer" in result.output
 
 
 # --- what the operator writes

@@ -141,7 +141,10 @@ def test_plan__does_not_forecast_what_it_does_not_know() -> None:
     assert "missing: NOT FORECAST: no EvaluationSuite missing in this file\n" in text
     assert "only the runner knows how many items there are" in text
     assert "nightly, Scheduled: is no part of a rollout\n" in text
-    assert "progressDeadlineSeconds (15m) may come first: rolled back\n" in text
+    assert (
+        "longer than progressDeadlineSeconds (15m), whose clock stands while a suite is asked\n"
+        in text
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from rocksteady.api.run_result import RunOutcome, RunResult
 from rocksteady.resources import kinds
+from rocksteady.resources.evaluation import HASH_KEY
 from tests.builders import KEY, NAMESPACE
 from tests.fakes.evaluations import (
     GOLDEN,
@@ -79,7 +80,7 @@ async def test_first_revision__under_its_floor_serves_nobody_and_says_so() -> No
     assert simulation.condition("Ready") == ("False", "EvaluationFailed")
     assert simulation.condition("Stalled") == ("True", "EvaluationFailed")
     assert "10/40 (25 %) correct" in simulation.message("EvaluationsPassed")
-    assert "floor 60 %" in simulation.message("EvaluationsPassed")
+    assert "more than 60 % is needed: below the floor" in simulation.message("EvaluationsPassed")
     assert simulation.served() == 0
 
 
@@ -94,7 +95,7 @@ async def test_canary__that_answers_as_stable_does_is_promoted_and_asked_once() 
     assert record.verdict == "Passed"
     assert (record.score_percent, record.difference_points) == ("100", "0")
     assert record.message.startswith(
-        "golden 133/133 (100 %) correct against 133/133 (100 %) on stable"
+        "golden: 133/133 (100 %) correct against 133/133 (100 %) on stable"
     )
     assert simulation.condition("EvaluationsPassed") == ("True", "Passed")
 
@@ -141,6 +142,46 @@ async def test_large_suite__is_asked_in_looks_and_stops_at_the_first_that_decide
     assert simulation.outcomes == ["RolledBack"]
     assert simulation.asked[-1] == "llama:b 0+300"
     assert "llama:b 300+300" not in simulation.asked
+
+
+async def test_progress_deadline__stands_still_through_three_looks_of_nine_hours() -> None:
+    def answer(image: str, first: int, count: int) -> RunResult:
+        """The first two looks are too close to tell."""
+        if first == 600:
+            return told("1" * count, first)
+        wrong = "0" * 4 + "1" * 6 if image == "llama:a" else "1" * 4 + "0" * 6
+        return told(wrong + "1" * (count - 10), first)
+
+    simulation = await serving(answer, items=900, marginPoints="2")
+    spec = evaluated("llama:b")
+    spec["rollout"] |= {"progressDeadlineSeconds": 600, "onDeadline": "Rollback"}
+    simulation.stuck = True
+    simulation.change(spec)
+    await simulation.until(lambda: simulation.open and simulation.hold == "EvaluationsRunning")
+
+    for _ in range(3):
+        await simulation.run(3 * 3600, every_seconds=300)
+        assert (simulation.open, simulation.hold) == (True, "EvaluationsRunning")
+        simulation.work_once()
+
+    simulation.stuck = False
+    await simulation.finished(3600)
+    assert simulation.outcomes == ["Promoted"]
+    assert "llama:b 600+300" in simulation.asked
+
+
+async def test_progress_deadline__goes_on_between_runs_that_fail() -> None:
+    def answer(image: str, first: int, count: int) -> Any:
+        return failed() if image == "llama:b" else told("1" * count, first)
+
+    simulation = await serving(answer)
+    spec = evaluated("llama:b")
+    spec["rollout"] |= {"progressDeadlineSeconds": 900, "onDeadline": "Rollback"}
+    simulation.change(spec)
+    await simulation.finished(7200)
+
+    assert simulation.newest.status.outcome_reason == "ProgressDeadlineExceeded"
+    assert not simulation.newest.status.quarantined
 
 
 async def test_safety_suite__rolls_back_for_one_attack_that_succeeds_whatever_stable_does() -> None:
@@ -227,6 +268,42 @@ async def test_suite_that_changes_or_goes__while_it_gates_is_judged_as_it_was() 
     await simulation.finished()
     assert simulation.outcomes == ["Promoted"]
     assert simulation.asked == ["llama:a 0+40", "llama:b 0+40"]
+
+
+async def test_content_that_somebody_edits__is_told_to_the_run_by_what_was_frozen() -> None:
+    simulation = await serving(scores())
+    simulation.change(evaluated("llama:b", stage="BeforePromotion"))
+    await simulation.until(lambda: simulation.open)
+    [test] = simulation.newest.spec.evaluations
+    name = f"chat-suite-{test.content}"
+    forged = test.content + "0" * 54
+    simulation.cluster.edit(
+        kinds.CONFIG_MAP, NAMESPACE, name, lambda found: found["data"].update({HASH_KEY: forged})
+    )
+    simulation.stuck = True
+    await simulation.until(lambda: bool(simulation.jobs()), 3600)
+
+    [job] = simulation.cluster.of_kind(kinds.JOB).values()
+    env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    told = {one["name"]: one.get("value") for one in env}
+    assert told["CONTENT_HASH"] == test.content_hash
+    assert told["ITEMS_DIGEST"] == test.items_digest is not None
+
+
+async def test_result_of_other_items__is_not_taken_and_says_how_to_ask_again() -> None:
+    def answer(image: str, first: int, count: int) -> RunResult:
+        digest = {"items_digest": "0" * 64} if image == "llama:b" else {}
+        return told("1" * count, first).model_copy(update=digest)
+
+    simulation = await serving(answer)
+    simulation.change(evaluated("llama:b"))
+    await simulation.until(lambda: simulation.open and simulation.hold == "EvaluationError")
+
+    assert simulation.weight == 0
+    assert "was asked other items than were frozen (digest 0000000000" in simulation.message(
+        "Stalled"
+    )
+    assert "kubectl delete configmap -l rocksteady.dev/revision=" in simulation.message("Stalled")
 
 
 async def test_suite_that_changed__is_asked_of_stable_again() -> None:

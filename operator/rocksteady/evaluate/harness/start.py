@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
 from rocksteady.evaluate import EvaluationError
+from rocksteady.evaluate.content import check_content
 
 SUITE_FOLDER: Final = "/suite"
 
@@ -50,6 +51,8 @@ def read_start(environment: Mapping[str, str]) -> Start:
             "a harness is asked for all items at once: FIRST_ITEM must be 0, because which items"
             " a task has is known only after it ran"
         )
+    task_files = _folder(environment, "TASK_FILES")
+    check_content(environment, suite, None, task_files)
     return Start(
         base_url=_text(environment, "OPENAI_BASE_URL").rstrip("/"),
         model=_text(environment, "MODEL"),
@@ -57,7 +60,7 @@ def read_start(environment: Mapping[str, str]) -> Start:
         suite=suite,
         seed=int(_number(environment, "SEED", suite.sampling.seed)),
         deadline_seconds=_number(environment, "DEADLINE_SECONDS", suite.limits.deadline_seconds),
-        task_files=_folder(environment, "TASK_FILES"),
+        task_files=task_files,
         artifacts_file=_path(environment, "ARTIFACTS_FILE"),
     )
 
