@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.extended, pytest.mark.timeout(1800)]
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "suites"
 QUICK = {"steps": [{"weightPercent": 50}], "minStepSeconds": 10, "keepStableSeconds": 5}
-GARBLED = ("--rope-freq-base", "100")
-"""Positions of words misread: fluent to start, up, and wrong."""
+GARBLED = ("--override-kv", "llama.attention.layer_norm_rms_epsilon=float:10")
+"""A wrong constant, as of a conversion that went wrong: up, fast, and babbling."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -68,7 +68,7 @@ def test_evaluations__by_another_harness_pass_what_is_as_good_and_stop_what_is_w
     assert first["outcome"] == "Promoted"
     assert [one["verdict"] for one in first["evaluations"]] == ["Passed"]
 
-    # And when it is made to misread its users, then it never gets a request
+    # And when it is made to babble, then it never gets a request
     cluster.kubectl.apply(model(namespace, suite, "3", *GARBLED))
     second = wait_finished(cluster, namespace, f"{suite}-2", 600)["status"]
     assert (second["outcome"], second["outcomeReason"]) == ("RolledBack", "EvaluationFailed")

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.timeout(900)
 EXAMPLES = Path(__file__).parents[2] / "examples" / "suites"
 CANARY = "planted-4f1c9e"
 """Stands in a prompt and in its check, and must stand nowhere else."""
+SYSTEM = "rocksteady-system"
 QUICK = {"steps": [{"weightPercent": 50}], "minStepSeconds": 10, "keepStableSeconds": 5}
 DEAF = "{{ 'Say only: I am sorry, I cannot help with that.' }}"
 """A chat template that leaves out what the user said."""
@@ -112,6 +113,17 @@ def planted_in(cluster: LocalCluster, namespace: str) -> list[str]:
     """Where the planted string stands, but for the suite."""
     kinds = "llmdep,llmro,events,pods,jobs,configmaps,controllerrevisions"
     found = cluster.kubectl.items(kinds, namespace)
-    holders = [f"{one['kind']} {one['metadata']['name']}" for one in found if CANARY in str(one)]
-    logs = cluster.kubectl.run("logs", "-n", "rocksteady-system", "-l", "app=rocksteady")
-    return holders + (["the operator's log"] if CANARY in logs else [])
+    said = {f"{one['kind']} {one['metadata']['name']}": str(one) for one in found}
+    for pod in cluster.kubectl.items("pods", namespace):
+        name, labels = pod["metadata"]["name"], pod["metadata"]["labels"]
+        if labels.get("app.kubernetes.io/component") == "evaluation":
+            said[f"log of {name}"] = cluster.kubectl.run("logs", name, "-n", namespace)
+    for pod in cluster.kubectl.items("pods", SYSTEM, "app.kubernetes.io/name=rocksteady"):
+        name = pod["metadata"]["name"]
+        path = f"/api/v1/namespaces/{SYSTEM}/pods/{name}:8081/proxy/metrics"
+        said[f"log of {name}"] = cluster.kubectl.run("logs", name, "-n", SYSTEM, "--tail=-1")
+        said[f"metrics of {name}"] = cluster.kubectl.run("get", "--raw", path)
+    told = "".join(text for name, text in said.items() if name.startswith("metrics"))
+    assert "rocksteady_eval_score" in told, "the metrics of suites were not looked at"
+    assert any(text for name, text in said.items() if name.startswith("log of rocksteady"))
+    return [name for name, text in said.items() if CANARY in text]
