@@ -21,6 +21,10 @@ without backtracking takes."""
 OUTSIDE_CHECKS: Final = (CheckType.SIMILARITY, CheckType.MODEL_GRADED)
 """Checks that ask another model."""
 
+_FOUND_CHECKS: Final = (CheckType.CONTAINS, CheckType.REGEX)
+"""Checks for what stands somewhere in an answer, so that its beginning may tell."""
+_ENDS: Final = ("", "x", " x")
+"""How an answer may go on: a pattern may look at its end."""
 _WORD: Final = regex.compile(r"[\s\W_]*(yes|no)\b", regex.IGNORECASE)
 _APOSTROPHE: Final = r"['\u2019]"
 _SLACK: Final = 1e-9
@@ -58,6 +62,20 @@ def check_text(check: Check, answer: str) -> Verdict:
             letter = chosen_letter(answer, len(check.options or ()))
             return conclude(check, answer, fits=letter == check.answer)
     raise ValueError(f"a check of type {check.type} asks another model")
+
+
+def is_broken_by(check: Check, part: str) -> bool:
+    """True when the beginning of an answer has what the check forbids, however it goes on.
+
+    Only of negated checks of types Contains and Regex: of others a beginning tells nothing.
+
+    Args:
+        check: The check.
+        part: The beginning, with more than white space in it.
+    """
+    if not check.negate or check.type not in _FOUND_CHECKS:
+        return False
+    return all(check_text(check, part + end) is Verdict.FAILED for end in _ENDS)
 
 
 def conclude(check: Check, answer: str, *, fits: bool | None) -> Verdict:

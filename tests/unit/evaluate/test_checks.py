@@ -12,6 +12,7 @@ from rocksteady.evaluate.checks import (
     check_text,
     chosen_letter,
     conclude,
+    is_broken_by,
     is_similar,
     similarity,
 )
@@ -258,6 +259,28 @@ def test_multiple_choice__is_right_with_the_right_letter() -> None:
 @pytest.mark.parametrize("fits", [True, False, None])
 def test_empty_answer__never_passes_a_negated_check(answer: str, fits: bool | None) -> None:  # noqa: FBT001
     assert conclude(pattern("x", negate=True), answer, fits=fits) is FAILED
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "broken"),
+    [
+        pytest.param(contains("key", negate=True), "The key", True, id="a text is said"),
+        pytest.param(contains("key", negate=True), "The k", False, id="it is not said yet"),
+        pytest.param(contains("key"), "The", False, id="what must be said may still come"),
+        pytest.param(pattern(r"\d{4}", negate=True), "It is 1234", True, id="a pattern is found"),
+        pytest.param(pattern(r"^yes$", negate=True), "yes", False, id="a pattern for the end"),
+        pytest.param(pattern(r"\bkey\b", negate=True), "my key", False, id="a word may go on"),
+        pytest.param(pattern(r"\bkey\b", negate=True), "my key is", True, id="a word is over"),
+        pytest.param(exact("yes", negate=True), "yes", False, id="the whole may be another"),
+        pytest.param(schema({}, negate=True), "1", False, id="JSON may go on"),
+    ],
+)
+def test_beginning_of_an_answer__tells_what_was_said_and_must_not_be(
+    asked: Check,
+    part: str,
+    broken: bool,  # noqa: FBT001
+) -> None:
+    assert is_broken_by(asked, part) is broken
 
 
 @pytest.mark.parametrize(
