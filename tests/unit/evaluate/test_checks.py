@@ -1,9 +1,11 @@
 import json
+import re
 import time
 from typing import Any
 
 import pytest
 
+from rocksteady.api.answer_pattern import check_pattern
 from rocksteady.api.v1alpha1.items import Check
 from rocksteady.evaluate import checks
 from rocksteady.evaluate.checks import (
@@ -101,6 +103,34 @@ def test_exact__is_the_whole_answer(asked: Check, answer: str, verdict: Verdict)
 )
 def test_regex__is_found_in_the_answer(asked: Check, answer: str, verdict: Verdict) -> None:
     assert check_text(asked, answer) is verdict
+
+
+ANSWER = "The capital is Paris.\nIt lies on the Seine, in [Ile-de-France]."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(r"\bparis\b", id="case counts"),
+        pytest.param(r"(?i)\bparis\b", id="case is ignored"),
+        pytest.param(r"Paris.*Seine", id="a dot stops at a line break"),
+        pytest.param(r"(?s)Paris.*Seine", id="a dot matches a line break"),
+        pytest.param(r"(?m)^It", id="a line begins"),
+        pytest.param(r"^It", id="the answer begins"),
+        pytest.param(r"[[I]le", id="a bracket in a class is a bracket"),
+        pytest.param(r"(?P<a>s).*?(?P=a)", id="a group is referred to by name"),
+        pytest.param(r"(?<!The )capital", id="what stands before"),
+        pytest.param(r"(?x) Paris  # the city", id="spaces and comments"),
+        pytest.param(r"[a-z--[aeiou]]", id="no set operations"),
+        pytest.param(r"\w{5}\.", id="a counted repetition"),
+        pytest.param(r"(?>P+)aris", id="an atomic group"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Possible (nested|set):FutureWarning")
+def test_regex__finds_what_re_finds(text: str) -> None:
+    check_pattern(text)
+
+    assert (check_text(pattern(text), ANSWER) is PASSED) == bool(re.search(text, ANSWER))
 
 
 @pytest.mark.parametrize(
