@@ -229,7 +229,7 @@ INVALID_SUITES: Final = (
             {INLINE: [item(id=f"i{number}", prompt="x" * 240_000) for number in range(4)]},
             INLINE, "must have at most 921600 bytes, has 960288: write them into a file", None),
     Invalid("two items with one id", {INLINE: [item(), item(prompt="Another?")]},
-            f"{INLINE}[1].id", "'a' is the id of item 0 too: rename one", "Duplicate value"),
+            f"{INLINE}[1].id", "is the id of item 0 too: rename one", "Duplicate value"),
     Invalid("an item without id", {INLINE: [{"prompt": "x", "checks": [CONTAINS]}]},
             f"{INLINE}[0].id", "is required", "id: Required value"),
     Invalid("an id with a space", {INLINE: [item(id="capital of France")]}, f"{INLINE}[0].id",
@@ -287,7 +287,7 @@ INVALID_SUITES: Final = (
     Invalid("an answer that is no option", checked(
         {"type": "MultipleChoice", "options": ["Paris", "Rome"], "answer": "C"}),
             f"{INLINE}[0].checks[0].answer",
-            "must be a letter of A to B, since there are 2 options, not 'C'", None),
+            "must be a letter of A to B, since there are 2 options", None),
     Invalid("options without answer", checked(
         {"type": "MultipleChoice", "options": ["Paris", "Rome"]}),
             f"{INLINE}[0].checks[0]", "options and answer are needed for type MultipleChoice",

@@ -122,7 +122,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ItemFileError(f"key {twice!r} is given twice: keep one")
+        shown = f"key {twice}" if twice in _field_names(item_schema()) else "a key"
+        raise ItemFileError(f"{shown} is given twice: keep one")
     return found
 
 
@@ -167,6 +168,12 @@ def item_schema() -> Schema:
     spec: Schema = evaluationsuite_schema()["properties"]["spec"]
     item: Schema = spec["properties"]["items"]["properties"]["inline"]["items"]
     return item
+
+
+def _field_names(schema: Schema) -> set[str]:
+    """The names of all fields of an item, and of what stands in it."""
+    below = [*schema.get("properties", {}).values(), *filter(None, [schema.get("items")])]
+    return {*schema.get("properties", {}), *(name for one in below for name in _field_names(one))}
 
 
 def _say(where: str, error: FieldError) -> str:

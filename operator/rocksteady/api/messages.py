@@ -45,14 +45,19 @@ def _only_follows(detail: ErrorDetails) -> bool:
 def _resolve(
     location: tuple[str | int, ...], schema: Mapping[str, Any]
 ) -> tuple[Path, Mapping[str, Any]]:
-    """The part of a pydantic location that is a path; the rest names members of a union."""
+    """The part of a pydantic location that is a path; the rest names members of a union.
+
+    What is not to be quoted is not to be quoted in parts either.
+    """
     path: Path = ()
+    private = UNQUOTED in schema
     for part in location:
         child = child_schema(schema, part)
         if child is None:
             break
         path, schema = (*path, part), child
-    return path, schema
+        private = private or UNQUOTED in schema
+    return path, {**schema, UNQUOTED: True} if private else schema
 
 
 def _message(detail: ErrorDetails, node: Mapping[str, Any]) -> str:
@@ -64,9 +69,9 @@ def _message(detail: ErrorDetails, node: Mapping[str, Any]) -> str:
     if kind in {"string_too_long", "string_too_short"}:
         return f"{_length(node)}, has {len(value)}{_cure(kind, node)}"
     if "enum" in node:
-        return _choice(value, node["enum"])
+        return _choice(value, node)
     if kind in {"greater_than_equal", "less_than_equal"} and EXPECTS not in node:
-        return f"must be {_bounds(node)}, not {quote(value)}"
+        return f"must be {_bounds(node)}{_not(value, node)}"
     return _wanted(value, node)
 
 
@@ -98,10 +103,15 @@ def _length(node: Mapping[str, Any]) -> str:
     )
 
 
-def _choice(value: Any, allowed: list[Any]) -> str:
+def _choice(value: Any, node: Mapping[str, Any]) -> str:
+    allowed = node["enum"]
     similar = difflib.get_close_matches(str(value), [str(item) for item in allowed], n=1)
     meant = f"; did you mean {similar[0]}?" if similar else ""
-    return f"must be one of {', '.join(map(str, allowed))}, not {quote(value)}{meant}"
+    return f"must be one of {', '.join(map(str, allowed))}{_not(value, node)}{meant}"
+
+
+def _not(value: Any, node: Mapping[str, Any]) -> str:
+    return "" if UNQUOTED in node else f", not {quote(value)}"
 
 
 def _bounds(node: Mapping[str, Any]) -> str:
@@ -115,7 +125,7 @@ def _wanted(value: Any, node: Mapping[str, Any]) -> str:
     """A value of the wrong type or that does not match its pattern."""
     wanted = node.get(EXPECTS) or _TYPE_WORDS.get(node.get("type", ""), "something else")
     if UNQUOTED in node:
-        return f"must be {wanted}"
+        return f"must be {wanted}{_quoting(value, node)}"
     return f"must be {wanted}, not {quote(value)}{_quoting(value, node)}"
 
 
