@@ -6,7 +6,11 @@ Each check reads a spec whose single fields are valid, and yields every error th
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rocksteady.api.environment import plain_secret_arguments, plain_secrets
+from rocksteady.api.environment import (
+    RUNNER_VARIABLES,
+    plain_secret_arguments,
+    plain_secrets,
+)
 from rocksteady.api.fields import FieldError, quote
 from rocksteady.api.item_checks import INLINE_MAX_BYTES, check_items, item_size_bytes
 from rocksteady.api.item_file import ENDINGS_MESSAGE, is_item_file
@@ -118,7 +122,7 @@ def check_runner(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
 
 
 def check_variables(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
-    """Each variable is given once, by value or from a Secret."""
+    """Each variable is given once, by value or from a Secret, and is none of the operator's."""
     seen: set[str] = set()
     for index, entry in enumerate(spec.runner.env):
         path = f"spec.runner.env[{index}]"
@@ -127,6 +131,12 @@ def check_variables(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
         if entry.name in seen:
             yield FieldError(f"{path}.name", f"{quote(entry.name)} is given already: keep one")
         seen.add(entry.name)
+        if entry.name in RUNNER_VARIABLES:
+            yield FieldError(
+                f"{path}.name",
+                f"{entry.name} is set by the operator for each run: leave it out, or give your"
+                " variable another name",
+            )
 
 
 def check_secrets(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
