@@ -47,7 +47,7 @@ def read_kept(live: Live, pods: Sequence[Manifest]) -> Kept:
     contents: dict[str, Content] = {}
     runs: dict[Run, RunSeen] = {}
     for job in live.of_kind(kinds.JOB):
-        run = _run_of(job)
+        run = run_of(job)
         if run is not None:
             uid = job["metadata"]["uid"]
             runs[run] = read_run(job, [pod for pod in pods if _is_of(pod, uid)])
@@ -92,7 +92,8 @@ def _newest(kept: RunSeen, job: RunSeen | None) -> RunSeen:
     return job if job.ended_at is not None and job.ended_at > kept.ended_at else kept
 
 
-def _run_of(job: Manifest) -> Run | None:
+def run_of(job: Manifest) -> Run | None:
+    """The run that a Job is of; None: it is none of a suite."""
     revision, content = revision_of(job), _label(job, conventions.LABEL_CONTENT)
     part = _label(job, conventions.LABEL_PART)
     if revision is None or content is None or part is None or not part.isdecimal():
