@@ -8,6 +8,30 @@ from pydantic import ValidationError
 from rocksteady.api.fields import FieldError, quote
 from rocksteady.api.v1alpha1.serving import ConfigMapKeyReference
 
+RUNNER_VARIABLES: Final = frozenset(
+    {
+        "OPENAI_BASE_URL",
+        "MODEL",
+        "SUITE",
+        "SUITE_FOLDER",
+        "CONTENT_HASH",
+        "ITEMS_FILE",
+        "ITEMS_DIGEST",
+        "TASK_FILES",
+        "SEED",
+        "FIRST_ITEM",
+        "LIMIT",
+        "DEADLINE_SECONDS",
+        "REPLICAS",
+        "JUDGE_API_KEY",
+        "EMBEDDER_API_KEY",
+        "ARTIFACTS_FILE",
+        "TERMINATION_LOG",
+    }
+)
+"""What the operator tells the runner of a suite, and no suite may say otherwise: a run that asks
+another model, or other items, would be taken for what it is not."""
+
 _KEYS: Final = ("name", "value", "valueFrom")
 _KEYED_SOURCES: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
 _SECRET_WORDS: Final = frozenset(

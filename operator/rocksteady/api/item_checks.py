@@ -12,7 +12,7 @@ from jsonschema.exceptions import SchemaError
 from jsonschema.validators import validator_for
 
 from rocksteady.api.answer_pattern import PatternError, check_pattern
-from rocksteady.api.fields import FieldError, quote
+from rocksteady.api.fields import FieldError
 from rocksteady.api.v1alpha1.items import (
     CASE_CHECKS,
     CASE_MESSAGE,
@@ -49,8 +49,7 @@ def check_items(items: Sequence[Item]) -> Iterator[tuple[int, FieldError]]:
     first: dict[str, int] = {}
     for index, item in enumerate(items):
         if item.id in first:
-            message = f"{quote(item.id)} is the id of item {first[item.id]} too: rename one"
-            yield index, FieldError("id", message)
+            yield index, FieldError("id", f"is the id of item {first[item.id]} too: rename one")
         first.setdefault(item.id, index)
         for error in check_item(item):
             yield index, error
@@ -107,7 +106,7 @@ def _check_content(check: Check) -> Iterator[FieldError]:
             yield FieldError(
                 "answer",
                 f"must be a letter of {letters[0]} to {letters[-1]}, since there are"
-                f" {len(letters)} options, not {quote(check.answer)}",
+                f" {len(letters)} options",
             )
 
 
@@ -152,8 +151,8 @@ def _check_references(schema: Any, path: str) -> Iterator[FieldError]:
             if isinstance(target, str) and not target.startswith("#"):
                 yield FieldError(
                     path,
-                    "refers to another document: nothing is fetched, so put it into $defs and refer"
-                    " to it by #/$defs/<name>",
+                    f"has a {key} that leads out of it: nothing is fetched, so put it into $defs"
+                    " and refer to it by #/$defs/<name>",
                 )
         for part in schema.values():
             yield from _check_references(part, path)

@@ -52,13 +52,12 @@ def is_item_file(name: str) -> bool:
     return name.endswith((JSON_LINES, JSON_LIST))
 
 
-def read_items(content: bytes, name: str, *, quoted: bool = True) -> ReadItems:
+def read_items(content: bytes, name: str) -> ReadItems:
     """Read a file of items.
 
     Args:
         content: The whole file, in UTF-8 with or without a byte order mark.
         name: Of the file; its ending says how to read it.
-        quoted: False when errors may quote no value: the file is more private than they are.
     """
     try:
         entries = _entries(_decode(content), name)
@@ -66,7 +65,7 @@ def read_items(content: bytes, name: str, *, quoted: bool = True) -> ReadItems:
     except ItemFileError as error:
         return ReadItems((), (str(error),))
     items: list[Item] = []
-    errors = list(islice(_read_entries(entries, items, quoted=quoted), _ERRORS_MAX))
+    errors = list(islice(_read_entries(entries, items), _ERRORS_MAX))
     if not errors:
         wheres = [where for where, _ in entries]
         found = ((wheres[index], error) for index, error in check_items(items))
@@ -123,7 +122,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ItemFileError(f"key {twice!r} is given twice: keep one")
+        shown = f"key {twice}" if twice in _field_names(item_schema()) else "a key"
+        raise ItemFileError(f"{shown} is given twice: keep one")
     return found
 
 
@@ -140,19 +140,17 @@ def _check_count(count: int) -> None:
         )
 
 
-def _read_entries(
-    entries: Sequence[tuple[str, Any]], items: list[Item], *, quoted: bool
-) -> Iterator[str]:
+def _read_entries(entries: Sequence[tuple[str, Any]], items: list[Item]) -> Iterator[str]:
     """Errors in single fields; what can be read is added to `items`."""
     for where, entry in entries:
-        item, errors = read_item(entry, quoted=quoted)
+        item, errors = read_item(entry)
         for error in errors:
             yield _say(where, error)
         if item is not None:
             items.append(item)
 
 
-def read_item(entry: Any, *, quoted: bool = True) -> tuple[Item | None, list[FieldError]]:
+def read_item(entry: Any) -> tuple[Item | None, list[FieldError]]:
     """One item as JSON has it as a model, or what is wrong with its single fields."""
     schema = item_schema()
     errors = list(find_unwritable(entry)) or list(find_unknown_fields(entry, schema))
@@ -161,7 +159,7 @@ def read_item(entry: Any, *, quoted: bool = True) -> tuple[Item | None, list[Fie
     try:
         return Item.model_validate_json(json.dumps(without_nulls(entry, schema)), strict=True), []
     except ValidationError as error:
-        return None, explain(error.errors(), schema, quoted=quoted)
+        return None, explain(error.errors(), schema)
 
 
 @cache
@@ -170,6 +168,12 @@ def item_schema() -> Schema:
     spec: Schema = evaluationsuite_schema()["properties"]["spec"]
     item: Schema = spec["properties"]["items"]["properties"]["inline"]["items"]
     return item
+
+
+def _field_names(schema: Schema) -> set[str]:
+    """The names of all fields of an item, and of what stands in it."""
+    below = [*schema.get("properties", {}).values(), *filter(None, [schema.get("items")])]
+    return {*schema.get("properties", {}), *(name for one in below for name in _field_names(one))}
 
 
 def _say(where: str, error: FieldError) -> str:

@@ -22,20 +22,16 @@ _COUNTED: Final = {
 }
 
 
-def explain(
-    details: Iterable[ErrorDetails], schema: Mapping[str, Any], *, quoted: bool = True
-) -> list[FieldError]:
+def explain(details: Iterable[ErrorDetails], schema: Mapping[str, Any]) -> list[FieldError]:
     """One message for each field that pydantic rejects, in the order of the models.
 
     Args:
         details: `ValidationError.errors()`, of a validation with `loc_by_alias`.
         schema: Structural schema with the words of its patterns.
-        quoted: False when no value may be quoted.
     """
     found: dict[Path, FieldError] = {}
     for detail in details:
         path, node = _resolve(detail["loc"], schema)
-        node = node if quoted else {**node, UNQUOTED: True}
         if path not in found and not _only_follows(detail):
             found[path] = FieldError(format_path(path), _message(detail, node))
     return list(found.values())
@@ -49,14 +45,19 @@ def _only_follows(detail: ErrorDetails) -> bool:
 def _resolve(
     location: tuple[str | int, ...], schema: Mapping[str, Any]
 ) -> tuple[Path, Mapping[str, Any]]:
-    """The part of a pydantic location that is a path; the rest names members of a union."""
+    """The part of a pydantic location that is a path; the rest names members of a union.
+
+    What is not to be quoted is not to be quoted in parts either.
+    """
     path: Path = ()
+    private = UNQUOTED in schema
     for part in location:
         child = child_schema(schema, part)
         if child is None:
             break
         path, schema = (*path, part), child
-    return path, schema
+        private = private or UNQUOTED in schema
+    return path, {**schema, UNQUOTED: True} if private else schema
 
 
 def _message(detail: ErrorDetails, node: Mapping[str, Any]) -> str:
@@ -124,7 +125,7 @@ def _wanted(value: Any, node: Mapping[str, Any]) -> str:
     """A value of the wrong type or that does not match its pattern."""
     wanted = node.get(EXPECTS) or _TYPE_WORDS.get(node.get("type", ""), "something else")
     if UNQUOTED in node:
-        return f"must be {wanted}"
+        return f"must be {wanted}{_quoting(value, node)}"
     return f"must be {wanted}, not {quote(value)}{_quoting(value, node)}"
 
 

@@ -4,9 +4,12 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from rocksteady.api.crd import UNQUOTED
 from rocksteady.api.fields import FieldError, Path, child_schema, format_path
 
 _PRESERVES: Final = "x-kubernetes-preserve-unknown-fields"
+_STRANGE: Final = "unknown field: known here are"
+"""What is said of a name that is like no known one."""
 _SIMILAR: Final = 0.6
 """How alike two names must be to be taken for a slip of the pen; difflib's own default."""
 
@@ -15,6 +18,9 @@ def find_unknown_fields(
     value: Any, schema: Mapping[str, Any], path: Path = ()
 ) -> Iterator[FieldError]:
     """Fields that the schema does not know, each with what was probably meant.
+
+    Below what is not to be quoted, a name that is like no known one is not shown either: it may be
+    a question that was written in the wrong place.
 
     Args:
         value: What stands at `path`.
@@ -45,15 +51,25 @@ def without_nulls(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _find_unknown(
-    value: Any, schema: Mapping[str, Any], path: Path, *, root: Mapping[str, Any], base: Path
+    value: Any,
+    schema: Mapping[str, Any],
+    path: Path,
+    *,
+    root: Mapping[str, Any],
+    base: Path,
+    private: bool = False,
 ) -> Iterator[FieldError]:
+    private = private or UNQUOTED in schema
     for part, item in _parts(value, schema):
         child = child_schema(schema, part)
         if child is not None:
-            yield from _find_unknown(item, child, (*path, part), root=root, base=base)
+            yield from _find_unknown(
+                item, child, (*path, part), root=root, base=base, private=private
+            )
         elif "properties" in schema:
             message = _unknown(str(part), schema["properties"], _places(root, str(part), base))
-            yield FieldError(format_path((*path, part)), message)
+            hidden = private and message.startswith(_STRANGE)
+            yield FieldError(format_path(path if hidden else (*path, part)), message)
 
 
 def _parts(value: Any, schema: Mapping[str, Any]) -> list[tuple[str | int, Any]]:
@@ -72,7 +88,7 @@ def _unknown(name: str, known: Mapping[str, Any], places: list[str]) -> str:
         return f"unknown field: it belongs to {' or '.join(places)}"
     if similar:
         return f"unknown field: did you mean {plain[similar[0]]}?"
-    return f"unknown field: known here are {', '.join(known)}"
+    return f"{_STRANGE} {', '.join(known)}"
 
 
 def _places(schema: Mapping[str, Any], name: str, path: Path) -> list[str]:

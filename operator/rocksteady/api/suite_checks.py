@@ -6,7 +6,11 @@ Each check reads a spec whose single fields are valid, and yields every error th
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rocksteady.api.environment import plain_secret_arguments, plain_secrets
+from rocksteady.api.environment import (
+    RUNNER_VARIABLES,
+    plain_secret_arguments,
+    plain_secrets,
+)
 from rocksteady.api.fields import FieldError, quote
 from rocksteady.api.item_checks import INLINE_MAX_BYTES, check_items, item_size_bytes
 from rocksteady.api.item_file import ENDINGS_MESSAGE, is_item_file
@@ -39,8 +43,6 @@ SuiteCheck = Callable[[EvaluationSuiteSpec], Iterator[FieldError]]
 _INLINE: Final = "spec.items.inline"
 _HELPERS: Final = {CheckType.MODEL_GRADED: "judge", CheckType.SIMILARITY: "embedder"}
 """What else a check needs, as a field of the spec."""
-_PARTS: Final = frozenset({"FIRST_ITEM", "LIMIT"})
-"""Variables that tell a runner which part of the items to ask."""
 
 
 def check_source(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
@@ -120,7 +122,7 @@ def check_runner(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
 
 
 def check_variables(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
-    """Each variable is given once, by value or from a Secret."""
+    """Each variable is given once, by value or from a Secret, and is none of the operator's."""
     seen: set[str] = set()
     for index, entry in enumerate(spec.runner.env):
         path = f"spec.runner.env[{index}]"
@@ -129,26 +131,22 @@ def check_variables(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
         if entry.name in seen:
             yield FieldError(f"{path}.name", f"{quote(entry.name)} is given already: keep one")
         seen.add(entry.name)
+        if entry.name in RUNNER_VARIABLES:
+            yield FieldError(
+                f"{path}.name",
+                f"{entry.name} is set by the operator for each run: leave it out, or give your"
+                " variable another name",
+            )
 
 
 def check_harness(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:
-    """A harness is asked for all items at once, and how often by its tasks where these say it."""
-    runner = spec.runner
-    if runner.type not in {RunnerType.LM_EVAL, RunnerType.INSPECT}:
-        return
+    """How often LMEval asks an item is said by its tasks."""
     samples = spec.sampling.samples_per_item
-    if runner.type is RunnerType.LM_EVAL and samples != 1:
+    if spec.runner.type is RunnerType.LM_EVAL and samples != 1:
         yield FieldError(
             "spec.sampling.samplesPerItem",
             f"must be 1 for runner LMEval, not {samples}: a task says itself how often (repeats)",
         )
-    for index, entry in enumerate(runner.env):
-        if entry.name in _PARTS:
-            yield FieldError(
-                f"spec.runner.env[{index}]",
-                f"{entry.name} cannot be given for runner {runner.type.value}, which is asked for"
-                " all items at once: leave it out, or make maxItemsPerTask or the tasks smaller",
-            )
 
 
 def check_secrets(spec: EvaluationSuiteSpec) -> Iterator[FieldError]:

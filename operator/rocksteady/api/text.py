@@ -1,19 +1,28 @@
-"""Text that is none: what a manifest may hold in Python and no UTF-8 can say."""
+"""What a manifest may hold in Python and nobody can read: text that is no UTF-8, endless pits."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rocksteady.api.fields import FieldError, Path, format_path
 
+NESTED_MAX: Final = 100
+"""Levels from the root. Pydantic reads 200, and what checks a JSON Schema uses several frames of
+Python's 1000 for each; pod templates and schemas that people write have some 20."""
+_SHOWN_MAX: Final = 8
+"""Parts of the path to what is nested too deeply that are shown."""
+
 
 def find_unwritable(value: Any, path: Path = ()) -> Iterator[FieldError]:
-    """Texts with half of a surrogate pair, which YAML and JSON can spell as an escape.
+    """Texts with half of a surrogate pair, which YAML and JSON can spell, and too deep nesting.
 
     Args:
         value: As JSON has it.
         path: Where the value is.
     """
-    if isinstance(value, str):
+    if len(path) > NESTED_MAX:
+        shown = format_path(path[:_SHOWN_MAX])
+        yield FieldError(shown, f"is nested more than {NESTED_MAX} levels deep: simplify it")
+    elif isinstance(value, str):
         yield from _check_text(value, path)
     elif isinstance(value, Mapping):
         for key, item in value.items():

@@ -71,7 +71,9 @@ def _line(item: Item, result: ItemResult, samples: Sequence[Sample]) -> dict[str
 def _sample(sample: Sample) -> dict[str, Any]:
     said = sample.result.value
     if not isinstance(sample.reply, Reply):
-        return {"result": said, "noAnswer": sample.reply.value}
+        silent = {"result": said, "noAnswer": sample.reply.value}
+        verdicts = [verdict.value for verdict in sample.verdicts]
+        return silent | ({"parts": sample.parts, "verdicts": verdicts} if sample.parts else {})
     return {
         "result": said,
         "answer": sample.reply.text,

@@ -164,8 +164,7 @@ def _read_items(
     folder: Path, spec: EvaluationSuiteSpec, environment: Mapping[str, str]
 ) -> tuple[Item, ...]:
     file = _items_file(folder, spec, environment)
-    behind_uri = spec.items is not None and spec.items.uri is not None
-    items = read_item_file(file, quoted=not behind_uri)
+    items = read_item_file(file)
     for error in check_helpers(spec, items):  # the operator has not seen a file behind a URI
         raise EvaluationError(f"{file.name}: {error.message}")
     return items

@@ -110,7 +110,11 @@ class Client:
         """Whether the server takes `stream_options`; None: not known yet."""
 
     async def chat(
-        self, messages: Sequence[Body], options: Body, max_tokens: int
+        self,
+        messages: Sequence[Body],
+        options: Body,
+        max_tokens: int,
+        heard: list[ReplyStream] | None = None,
     ) -> Reply | Silence:
         """Ask for the end of a conversation.
 
@@ -118,13 +122,16 @@ class Client:
             messages: The conversation.
             options: Further fields of the request.
             max_tokens: Longest answer.
+            heard: Gets every stream that begins, those too that break off or never end; None:
+                nobody asks for them.
 
         Raises:
             EvaluationError: The server refuses the key or does not know the model, and has answered
                 nothing before.
         """
         body = {"messages": messages, "max_tokens": max_tokens, "stream": True, **options}
-        return await self._persist(lambda: self._ask_counted(body, max_tokens))
+        streams = [] if heard is None else heard
+        return await self._persist(lambda: self._ask_counted(body, max_tokens, streams))
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]] | Silence:
         """Ask for the embeddings of texts, in their order.
@@ -165,20 +172,24 @@ class Client:
         self._answered = self._answered or not isinstance(found, Silence)
         return found
 
-    async def _ask_counted(self, body: Body, max_tokens: int) -> Reply | Silence:
+    async def _ask_counted(
+        self, body: Body, max_tokens: int, streams: list[ReplyStream]
+    ) -> Reply | Silence:
         """Ask for the number of tokens too, unless the server is one that refuses to be asked."""
         if self._counts_streams is not False:
             counted = {**body, "stream_options": {"include_usage": True}}
-            found = await self._ask_chat(counted, max_tokens)
+            found = await self._ask_chat(counted, max_tokens, streams)
             if found is not Silence.REFUSED or self._counts_streams:
                 self._counts_streams = self._counts_streams or isinstance(found, Reply) or None
                 return found
-        found = await self._ask_chat(body, max_tokens)
+        found = await self._ask_chat(body, max_tokens, streams)
         if isinstance(found, Reply):
             self._counts_streams = False
         return found
 
-    async def _ask_chat(self, body: Body, max_tokens: int) -> Reply | Silence:
+    async def _ask_chat(
+        self, body: Body, max_tokens: int, streams: list[ReplyStream]
+    ) -> Reply | Silence:
         began = time.monotonic()
         most = BYTES_FREE + BYTES_PER_TOKEN * max_tokens
         async with self._post("chat/completions", body) as response:
@@ -191,6 +202,7 @@ class Client:
                 text, tokens = read_whole(whole)
                 return Reply(text, tokens, time.monotonic() - began)
             stream = ReplyStream()
+            streams.append(stream)
             if not await _follow(response, stream, most):
                 return Silence.ENDLESS
             seconds = time.monotonic() - began

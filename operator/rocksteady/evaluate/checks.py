@@ -4,28 +4,27 @@ What another model must be asked about, similarity and criteria, is decided here
 `judges` asks it.
 """
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from operator import mul
-from typing import Any, Final
+from typing import Final
 
 import regex
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend, validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from rocksteady.api.v1alpha1.items import Check, CheckType
+from rocksteady.evaluate.json_schema import allows
 
 PATTERN_SECONDS: Final = 1.0
-"""Longest time for one pattern; a million times what a pattern without backtracking takes."""
+"""Longest time for one pattern, and for all of one schema together; a million times what a pattern
+without backtracking takes."""
 OUTSIDE_CHECKS: Final = (CheckType.SIMILARITY, CheckType.MODEL_GRADED)
 """Checks that ask another model."""
 
-_FENCE: Final = regex.compile(r"```[^\n`]*\n(.*?)\n?[ \t]*```", regex.DOTALL)
+_FOUND_CHECKS: Final = (CheckType.CONTAINS, CheckType.REGEX)
+"""Checks for what stands somewhere in an answer, so that its beginning may tell."""
+_ENDS: Final = ("", "x", " x")
+"""How an answer may go on: a pattern may look at its end."""
 _WORD: Final = regex.compile(r"[\s\W_]*(yes|no)\b", regex.IGNORECASE)
 _APOSTROPHE: Final = r"['\u2019]"
 _SLACK: Final = 1e-9
@@ -57,11 +56,26 @@ def check_text(check: Check, answer: str) -> Verdict:
         case CheckType.REGEX:
             return conclude(check, answer, fits=_is_found(check.pattern or "", answer))
         case CheckType.JSON_SCHEMA:
-            return conclude(check, answer, fits=_is_valid(check.json_schema or {}, answer))
+            allowed = allows(check.json_schema or {}, answer, PATTERN_SECONDS)
+            return conclude(check, answer, fits=allowed)
         case CheckType.MULTIPLE_CHOICE:
             letter = chosen_letter(answer, len(check.options or ()))
             return conclude(check, answer, fits=letter == check.answer)
     raise ValueError(f"a check of type {check.type} asks another model")
+
+
+def is_broken_by(check: Check, part: str) -> bool:
+    """True when the beginning of an answer has what the check forbids, however it goes on.
+
+    Only of negated checks of types Contains and Regex: of others a beginning tells nothing.
+
+    Args:
+        check: The check.
+        part: The beginning, with more than white space in it.
+    """
+    if not check.negate or check.type not in _FOUND_CHECKS:
+        return False
+    return all(check_text(check, part + end) is Verdict.FAILED for end in _ENDS)
 
 
 def conclude(check: Check, answer: str, *, fits: bool | None) -> Verdict:
@@ -158,51 +172,6 @@ def _is_found(pattern: str, text: str) -> bool | None:
         return regex.search(pattern, text, timeout=PATTERN_SECONDS, concurrent=True) is not None
     except (TimeoutError, regex.error, RecursionError, OverflowError, MemoryError):
         return None
-
-
-def _is_valid(schema: Mapping[str, Any], answer: str) -> bool | None:
-    """Whether an answer is JSON that a schema allows; None: the schema cannot be followed."""
-    found = [parsed for text in _json_texts(answer) for parsed in _parsed(text)]
-    if not found:
-        return False
-    known = validator_for(schema, default=Draft202012Validator)
-    patient = extend(known, {"pattern": _pattern})
-    try:
-        # An empty registry fetches nothing, whatever a reference names.
-        valid: bool = patient(schema, registry=Registry()).is_valid(found[0])
-    except (Unresolvable, TimeoutError, regex.error, RecursionError):
-        return None
-    return valid
-
-
-def _pattern(
-    validator: Any, pattern: str, instance: Any, _schema: Any
-) -> Iterator[ValidationError]:
-    """The keyword `pattern`, in bounded time: the library's own has no end for some."""
-    if not validator.is_type(instance, "string"):
-        return
-    if regex.search(pattern, instance, timeout=PATTERN_SECONDS, concurrent=True) is None:
-        yield ValidationError("does not match")
-
-
-def _json_texts(answer: str) -> Iterator[str]:
-    """Where JSON may stand: alone, or in the first code fence."""
-    yield answer
-    fenced = _FENCE.search(answer)
-    if fenced is not None:
-        yield fenced.group(1)
-
-
-def _parsed(text: str) -> Iterator[Any]:
-    """The JSON of a text, if it is any."""
-    try:
-        yield json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _cosine(one: Sequence[float], other: Sequence[float]) -> float | None:

@@ -11,12 +11,11 @@ from rocksteady.api.v1alpha1.items import Item
 from rocksteady.evaluate import EvaluationError
 
 
-def read_item_file(file: Path, *, quoted: bool = True) -> tuple[Item, ...]:
+def read_item_file(file: Path) -> tuple[Item, ...]:
     """Read a file of items, also one that is packed (`.gz`), in its order.
 
     Args:
         file: Its name ends with `.jsonl` or `.json`, or with one of these and `.gz`.
-        quoted: False when an error may quote no value.
 
     Raises:
         EvaluationError: It cannot be read, is too large, or an item of it is wrong.
@@ -25,7 +24,7 @@ def read_item_file(file: Path, *, quoted: bool = True) -> tuple[Item, ...]:
     name = file.name
     if name.endswith(".gz"):
         content, name = _unzipped(content, name), name.removesuffix(".gz")
-    read = read_items(content, name, quoted=quoted)
+    read = read_items(content, name)
     if read.errors:
         raise EvaluationError(f"{file.name}: {read.errors[0]}")
     return read.items

@@ -27,6 +27,7 @@ REPORT_SECONDS: Final = 10.0
 _REASONS_LENGTH: Final = 200
 """The results of 10,000 items leave no room for more."""
 _UNJUDGED: Final = "answer not judged"
+_EMPTY: Final = "empty answer"
 
 Say = Callable[[str], None]
 
@@ -66,7 +67,8 @@ class Progress:
         # A mean over samples, so that each item counts once.
         if tokens:
             self.output_tokens.append(sum(tokens) / len(tokens))
-        self.seconds.append(sum(reply.seconds for reply in replies) / len(replies))
+        if replies:
+            self.seconds.append(sum(reply.seconds for reply in replies) / len(replies))
 
 
 async def run(assignment: Assignment, say: Say) -> RunResult:
@@ -134,7 +136,11 @@ async def _ask_all(assignment: Assignment, progress: Progress, say: Say) -> None
             assignment.seed,
         )
         examiner = Examiner(
-            client(assignment.model), judges, assignment.spec.sampling, assignment.seed
+            model=client(assignment.model),
+            judges=judges,
+            kind=assignment.spec.kind,
+            sampling=assignment.spec.sampling,
+            seed=assignment.seed,
         )
         with Artifacts(assignment.artifacts) as artifacts:
             await _work(assignment, examiner, progress, artifacts, say)
@@ -210,7 +216,10 @@ def _why_unanswered(progress: Progress, *, late: bool) -> str:
 
 def _reason(samples: Sequence[Sample]) -> str:
     silences = [sample.reply.value for sample in samples if isinstance(sample.reply, Silence)]
-    return silences[0] if silences else _UNJUDGED
+    if silences:
+        return silences[0]
+    empty = all(isinstance(one.reply, Reply) and not one.reply.text.strip() for one in samples)
+    return _EMPTY if empty else _UNJUDGED
 
 
 def _summary(assignment: Assignment, progress: Progress) -> str:

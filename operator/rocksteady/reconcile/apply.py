@@ -1,20 +1,23 @@
 """Make the cluster what the Plan says. The only place that writes owned objects.
 
 Nothing is written that is already so. A manifest that the API server rejects is reported, and the
-others are applied all the same.
+others are applied all the same. What asks revisions comes after all that serves, and whatever the
+API server answers there stops nothing else.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from rocksteady import conventions, errors
 from rocksteady.ports import Cluster, ClusterWriter, Manifest, ReconcileObserver
+from rocksteady.reconcile.evaluations import run_of
 from rocksteady.reconcile.snapshot import Snapshot, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.drift import differs, has_foreign_entries, lacks
 from rocksteady.resources.kinds import kind_of
 from rocksteady.resources.owned import controller_of
+from rocksteady.rollout.evaluation_runs import Run
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.plan import Plan
 
@@ -30,12 +33,16 @@ class Applied:
         rejected: What the API server would not take; None: it took everything.
         front_refused: True when the Service that users talk to could not be made what it should be.
         unaddressed: True when that Service is not there at all, or not ours.
+        unasked: Runs of suites that cannot begin, and why.
+        unsettled: True when something of an evaluation is to be written or deleted once more.
     """
 
     restored: tuple[str, ...]
     rejected: Finding | None
     front_refused: bool = False
     unaddressed: bool = False
+    unasked: Mapping[Run, Finding] = field(default_factory=dict)
+    unsettled: bool = False
 
 
 async def apply(
@@ -45,10 +52,11 @@ async def apply(
     cluster: Cluster,
     observer: ReconcileObserver,
 ) -> Applied:
-    """Apply what differs, then delete what is owned and no longer wanted.
+    """Apply what differs, delete what is owned and no longer wanted, then apply what asks.
 
     Raises:
-        ClusterError: The API server refused for a reason that may pass, or did not answer.
+        ClusterError: The API server refused something that serves for a reason that may pass, or
+            did not answer.
         NotLeader: The Lease was lost; nothing more was written.
     """
     wanted = list(manifests)
@@ -56,7 +64,7 @@ async def apply(
     restored: list[str] = []
     front_refused = False
     for manifest in wanted:
-        if revision_of(manifest) in refused:
+        if revision_of(manifest) in refused or _is_evaluation(manifest):
             continue
         try:
             finding = await _taken(snapshot, manifest, cluster)
@@ -71,17 +79,74 @@ async def apply(
         if finding is not None:
             findings.append(finding)
             front_refused = front_refused or _is_front(snapshot, manifest)
+    unsettled = False
     if plan.prune:
         # What was rejected may be what sends requests to the new revision.
         held = _reached(snapshot) if findings else frozenset()
-        await _prune(snapshot, plan, held, wanted, cluster, observer)
+        unsettled = await _prune(snapshot, plan, held, wanted, cluster, observer)
+    asking = [manifest for manifest in wanted if _is_evaluation(manifest)]
+    troubles = await _apply_evaluations(snapshot, asking, cluster, observer)
     return Applied(
         restored=tuple(restored),
         rejected=findings[0] if findings else None,
         front_refused=front_refused,
         unaddressed=front_refused
         and snapshot.live.find(kinds.SERVICE, snapshot.owner.name) is None,
+        unasked=_unasked(plan.course.runs, troubles),
+        unsettled=unsettled or bool(troubles),
     )
+
+
+async def _apply_evaluations(
+    snapshot: Snapshot, asking: Sequence[Manifest], cluster: Cluster, observer: ReconcileObserver
+) -> list[tuple[Manifest, Finding]]:
+    """Apply what asks revisions, as far as the API server takes it.
+
+    Returns:
+        What it would not take, or did not answer for, and why.
+    """
+    troubles = []
+    for manifest in asking:
+        try:
+            finding = await _taken(snapshot, manifest, cluster)
+            if finding is None:
+                await _apply_one(snapshot, manifest, cluster, observer)
+        except errors.ClusterError as error:
+            finding = _refusal(manifest, error)
+        if finding is not None:
+            troubles.append((manifest, finding))
+    return troubles
+
+
+def _refusal(manifest: Manifest, error: errors.ClusterError) -> Finding:
+    """What the API server says of something that asks a revision."""
+    return Finding(
+        "RunnerRefused",
+        f"{manifest['kind']} {manifest['metadata']['name']} cannot be written: {error}. Check"
+        " runner and limits of the suite, and quotas and admission webhooks for its namespace.",
+    )
+
+
+def _unasked(
+    runs: Iterable[Run], troubles: Sequence[tuple[Manifest, Finding]]
+) -> dict[Run, Finding]:
+    """The runs that wait for what could not be written: their Jobs, or what these mount and reach.
+
+    A result that cannot be kept stops no run.
+    """
+    jobs = {run_of(manifest): finding for manifest, finding in troubles}
+    contents = {
+        manifest["metadata"]["labels"][conventions.LABEL_CONTENT]: finding
+        for manifest, finding in troubles
+        if revision_of(manifest) is None
+    }
+    found = {run: jobs.get(run) or contents.get(run.content) for run in runs}
+    return {run: finding for run, finding in found.items() if finding is not None}
+
+
+def _is_evaluation(manifest: Manifest) -> bool:
+    """True for what asks a revision, and what is kept of it."""
+    return conventions.LABEL_CONTENT in (manifest["metadata"].get("labels") or {})
 
 
 def _is_front(snapshot: Snapshot, manifest: Manifest) -> bool:
@@ -232,7 +297,7 @@ async def _prune(
     wanted: list[Manifest],
     cluster: ClusterWriter,
     observer: ReconcileObserver,
-) -> None:
+) -> bool:
     """Delete owned objects that are not wanted; records only beyond the history limit.
 
     Args:
@@ -242,14 +307,18 @@ async def _prune(
         wanted: Manifests to hold.
         cluster: Where to delete.
         observer: Hears of each deletion.
+
+    Returns:
+        True when something of an evaluation is left that is to be deleted once more.
     """
+    unsettled = False
     keep = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in wanted}
     forget = {snapshot.owner.revision_name(revision) for revision in plan.forget}
     held = {*plan.running, *reached}
     for (kind_name, name), live in reversed(tuple(snapshot.live.objects.items())):
         if (kind_name, name) in keep or "deletionTimestamp" in live["metadata"]:
             continue
-        is_evaluation = conventions.LABEL_CONTENT in (live["metadata"].get("labels") or {})
+        is_evaluation = _is_evaluation(live)
         # While an attempt runs, nobody reads the suites of the spec whose contents these are.
         if plan.course.is_open and is_evaluation and kind_name != kinds.JOB.kind:
             continue
@@ -258,5 +327,11 @@ async def _prune(
         if kind_name == kinds.CONTROLLER_REVISION.kind and name not in forget:
             continue
         kind = kind_of(live)
-        await cluster.delete(kind, snapshot.owner.namespace, name, live["metadata"]["uid"])
-        observer.applied(kind.kind, "delete")
+        try:
+            await cluster.delete(kind, snapshot.owner.namespace, name, live["metadata"]["uid"])
+            observer.applied(kind.kind, "delete")
+        except errors.ClusterError:
+            if not is_evaluation:
+                raise
+            unsettled = True
+    return unsettled

@@ -1,5 +1,6 @@
 """Read what evaluations rest on: suites, contents that are kept, runs and their results."""
 
+import asyncio
 import json
 from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from rocksteady.api.run_result import RunResult
 from rocksteady.api.suite_content import content_hash, in_order
 from rocksteady.api.suite_validation import validate_suite
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
+from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.llmdeployment import LLMDeployment
 from rocksteady.ports import ClusterReader, Manifest
 from rocksteady.reconcile.snapshot import Live, revision_of
@@ -47,7 +49,7 @@ def read_kept(live: Live, pods: Sequence[Manifest]) -> Kept:
     contents: dict[str, Content] = {}
     runs: dict[Run, RunSeen] = {}
     for job in live.of_kind(kinds.JOB):
-        run = _run_of(job)
+        run = run_of(job)
         if run is not None:
             uid = job["metadata"]["uid"]
             runs[run] = read_run(job, [pod for pod in pods if _is_of(pod, uid)])
@@ -116,7 +118,8 @@ def _newest(kept: RunSeen, job: RunSeen | None) -> RunSeen:
     return job if job.ended_at is not None and job.ended_at > kept.ended_at else kept
 
 
-def _run_of(job: Manifest) -> Run | None:
+def run_of(job: Manifest) -> Run | None:
+    """The run that a Job is of; None: it is none of a suite."""
     revision, content = revision_of(job), _label(job, conventions.LABEL_CONTENT)
     part = _label(job, conventions.LABEL_PART)
     if revision is None or content is None or part is None or not part.isdecimal():
@@ -164,7 +167,8 @@ async def read_suite(namespace: str, name: str, cluster: ClusterReader) -> Suite
 async def read_suite_manifest(manifest: Manifest, cluster: ClusterReader) -> SuiteSeen:
     """The same, of a suite that was read already."""
     namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-    validation = validate_suite(manifest, strict=False)
+    # In threads, here and below: 10,000 items take seconds, in which others go on.
+    validation = await asyncio.to_thread(validate_suite, manifest, strict=False)
     suite = validation.suite
     if suite is not None and suite.spec.items is not None and suite.spec.items.config_map:
         reference = suite.spec.items.config_map
@@ -176,7 +180,7 @@ async def read_suite_manifest(manifest: Manifest, cluster: ClusterReader) -> Sui
                 f"EvaluationSuite {name}: ConfigMap {reference.name} has no key {reference.key}, or"
                 " does not exist. Create it, or correct spec.items.configMap.",
             )
-        validation = validate_suite(manifest, strict=False, file=content)
+        validation = await asyncio.to_thread(validate_suite, manifest, strict=False, file=content)
         suite = validation.suite
     if suite is None:
         said = "; ".join(f"{error.path}: {error.message}" for error in validation.errors[:3])
@@ -184,8 +188,17 @@ async def read_suite_manifest(manifest: Manifest, cluster: ClusterReader) -> Sui
     files = await _task_files(namespace, suite.spec, cluster)
     if isinstance(files, Finding):
         return Finding(files.reason, f"EvaluationSuite {name}: {files.message}")
-    items = None if validation.items is None else tuple(in_order(validation.items))
-    return Suite(name, content_hash(suite.spec, items, files), suite.spec, items, files)
+    return await asyncio.to_thread(_suite, name, suite.spec, validation.items, files)
+
+
+def _suite(
+    name: str,
+    spec: EvaluationSuiteSpec,
+    items: Sequence[Item] | None,
+    files: Mapping[str, str],
+) -> Suite:
+    ordered = None if items is None else tuple(in_order(items))
+    return Suite(name, content_hash(spec, ordered, files), spec, ordered, files)
 
 
 async def _task_files(

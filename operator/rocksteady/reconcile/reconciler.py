@@ -12,7 +12,7 @@ from rocksteady.ports import (
     ReconcileObserver,
     Recorder,
 )
-from rocksteady.reconcile.apply import apply
+from rocksteady.reconcile.apply import Applied, apply
 from rocksteady.reconcile.commit import commit
 from rocksteady.reconcile.observe import observe
 from rocksteady.reconcile.render import render
@@ -27,8 +27,10 @@ from rocksteady.reconcile.snapshot import Snapshot
 from rocksteady.resources import kinds
 from rocksteady.rollout.course import Course, ends_unmeasured, takes_away
 from rocksteady.rollout.decide import decide
+from rocksteady.rollout.evaluation_runs import RunSeen
 from rocksteady.rollout.evaluation_scores import scores_of
 from rocksteady.rollout.observation import Observation
+from rocksteady.rollout.plan import Plan
 from rocksteady.rollout.reading import Trip
 from rocksteady.settings import Settings
 
@@ -111,7 +113,8 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
     applied = await apply(snapshot, plan, manifests, needs.cluster, needs.observer)
     if applied.front_refused:  # then nothing was promoted
         plan = decide(replace(snapshot.observation, front_refused=True))
-    claims = claims_after(plan, applied)
+    told = await _told(snapshot.observation, plan, applied)
+    claims = claims_after(told, applied)
     status = new_status(snapshot, plan, claims, needs.clock.now())
     await _report(snapshot, status_manifest(snapshot, status), needs)
     said = announcements(snapshot.status, status, applied, plan.course)
@@ -120,8 +123,32 @@ async def reconcile(key: Key, needs: Dependencies) -> Outcome:
     needs.observer.evaluated(key, scores_of(snapshot.observation, plan.course))
     needs.observer.conditions(key, {type_: claim.status for type_, claim in claims.items()})
     summary = " ".join(f"{type_}={claim.status}/{claim.reason}" for type_, claim in claims.items())
-    rejected = applied.rejected is not None
-    return Outcome(REJECTED_SECONDS if rejected else plan.requeue_after_seconds, summary)
+    return Outcome(_requeue_after_seconds(plan, applied), summary)
+
+
+async def _told(seen: Observation, plan: Plan, applied: Applied) -> Plan:
+    """The plan with what conditions say when runs of suites cannot begin: it is their trouble.
+
+    What was decided stands: the next pass tries again.
+    """
+    if not applied.unasked:
+        return plan
+    troubled = {
+        run: replace(seen.runs.get(run, RunSeen()), trouble=finding)
+        for run, finding in applied.unasked.items()
+    }
+    unasked = replace(seen, runs={**seen.runs, **troubled}, front_refused=applied.front_refused)
+    return await asyncio.to_thread(decide, unasked)
+
+
+def _requeue_after_seconds(plan: Plan, applied: Applied) -> float | None:
+    """When to look again; what was not taken is tried again, and no later than planned."""
+    planned = plan.requeue_after_seconds
+    if applied.rejected is not None:
+        return REJECTED_SECONDS
+    if applied.unsettled:
+        return REJECTED_SECONDS if planned is None else min(planned, REJECTED_SECONDS)
+    return planned
 
 
 async def _measured(key: Key, seen: Observation, needs: Dependencies) -> Observation:

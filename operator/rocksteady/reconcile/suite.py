@@ -1,5 +1,6 @@
 """One pass over one EvaluationSuite: is it valid, and which content is it? Its status says so."""
 
+import asyncio
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,7 +38,7 @@ async def reconcile_suite(
     if manifest is None or "deletionTimestamp" in manifest["metadata"]:
         return None, "gone"
     seen = await read_suite_manifest(manifest, cluster)
-    status = suite_status(manifest, seen, now)
+    status = await asyncio.to_thread(suite_status, manifest, seen, now)
     content = status.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     if manifest.get("status") != content:
         await cluster.apply_status(kinds.EVALUATION_SUITE, _status_manifest(manifest, content))

@@ -24,10 +24,6 @@ SUITE_KEY: Final = "suite.json"
 ITEMS_KEY: Final = "items.jsonl.gz"
 TASK_PREFIX: Final = "task."
 """In front of the keys of task files."""
-CONTENT_MAX_BYTES: Final = 1_000_000
-"""Of a content as JSON. A ConfigMap holds 1 MiB.
-
-Source: kubernetes/kubernetes:pkg/apis/core/types.go (MaxSecretSize, of ConfigMaps too)."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rocksteady import conventions
+from rocksteady.api.environment import RUNNER_VARIABLES
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
 from rocksteady.api.v1alpha1.runner import ModelEndpoint, RunnerType
 from rocksteady.resources import kinds
@@ -175,7 +176,10 @@ def _image(spec: EvaluationSuiteSpec, images: Images) -> str:
 def _environment(
     owner: Owner, content: Content, question: Question, placed: PlacedItems | None
 ) -> list[Json]:
-    """What tells a runner what to do; what the suite says comes last, and wins."""
+    """What tells a runner what to do, and what the suite adds, each name once.
+
+    The suite has the last word on HOME, and none on what the operator tells.
+    """
     spec = content.spec
     service = f"{owner.revision_name(question.revision)}.{owner.namespace}.svc"
     told = {
@@ -202,10 +206,12 @@ def _environment(
     env = [{"name": name, "value": value} for name, value in told.items()]
     helpers = (("JUDGE_API_KEY", spec.judge), ("EMBEDDER_API_KEY", spec.embedder))
     env += [_key(name, endpoint) for name, endpoint in helpers if _has_key(endpoint)]
-    written = (
-        entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in spec.runner.env
-    )
-    return [*env, *written]
+    written = {
+        entry.name: entry.model_dump(mode="json", by_alias=True, exclude_none=True)
+        for entry in spec.runner.env
+        if entry.name not in RUNNER_VARIABLES
+    }
+    return [*(one for one in env if one["name"] not in written), *written.values()]
 
 
 def _run_of(content: Content, question: Question) -> str:

@@ -57,11 +57,11 @@ OWNED: Final = (
     NETWORK_POLICY,
     POD_DISRUPTION_BUDGET,
     DEPLOYMENT,
-    JOB,
     HTTP_ROUTE,
+    JOB,
 )
 """What the operator owns, in the order in which it is applied: a pod finds its configuration and
-its network policy when it starts, a route finds its backends."""
+its network policy when it starts, a route finds its backends, and runs of suites come last."""
 
 WATCHED: Final = (*OWNED, POD, ENDPOINT_SLICE, LLM_ROLLOUT)
 """Kinds whose changes wake the LLMDeployment that they belong to."""

@@ -38,3 +38,16 @@ def test_read_manifest__names_the_field_whose_text_is_no_utf_8() -> None:
     assert deployment is None
     assert [error.path for error in errors] == ["spec.engine.args[1]"]
     assert "half of a surrogate pair" in errors[0].message
+
+
+def test_read_manifest__refuses_a_template_that_is_nested_too_deeply() -> None:
+    template: Manifest = {}
+    for _ in range(200):
+        template = {"spec": template}
+
+    deployment, errors = read_manifest(build({"spec.podTemplate": template}), strict=False)
+
+    assert deployment is None
+    assert [error.message for error in errors] == [
+        "is nested more than 100 levels deep: simplify it"
+    ]

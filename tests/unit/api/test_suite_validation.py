@@ -125,3 +125,18 @@ def test_margin_for_items__is_enough_for_that_many(count: int) -> None:
 
     assert needed is not None
     assert needed <= count
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        pytest.param(["PATIENT Jane"], id="a bare text in the list"),
+        pytest.param("PATIENT Jane", id="a text instead of the list"),
+        pytest.param([item(prompt={"PATIENT Jane": 1})], id="a group instead of a text"),
+    ],
+)
+def test_validate_suite__quotes_nothing_of_inline_items(items: object) -> None:
+    result = validate_suite(build({"spec.items.inline": items}, SUITE), strict=False)
+
+    assert result.errors
+    assert not any("PATIENT" in f"{error.path} {error.message}" for error in result.errors)

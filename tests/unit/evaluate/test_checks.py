@@ -1,8 +1,11 @@
+import json
+import re
 import time
 from typing import Any
 
 import pytest
 
+from rocksteady.api.answer_pattern import check_pattern
 from rocksteady.api.v1alpha1.items import Check
 from rocksteady.evaluate import checks
 from rocksteady.evaluate.checks import (
@@ -11,12 +14,19 @@ from rocksteady.evaluate.checks import (
     check_text,
     chosen_letter,
     conclude,
+    is_broken_by,
     is_similar,
     similarity,
 )
 
 PASSED, FAILED, UNKNOWN = Verdict.PASSED, Verdict.FAILED, Verdict.UNKNOWN
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+CLOSED = {
+    "properties": {"a": {}},
+    "patternProperties": {"^n": {}},
+    "additionalProperties": False,
+}
 
 
 def check(**fields: Any) -> Check:
@@ -95,23 +105,90 @@ def test_regex__is_found_in_the_answer(asked: Check, answer: str, verdict: Verdi
     assert check_text(asked, answer) is verdict
 
 
+ANSWER = "The capital is Paris.\nIt lies on the Seine, in [Ile-de-France]."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(r"\bparis\b", id="case counts"),
+        pytest.param(r"(?i)\bparis\b", id="case is ignored"),
+        pytest.param(r"Paris.*Seine", id="a dot stops at a line break"),
+        pytest.param(r"(?s)Paris.*Seine", id="a dot matches a line break"),
+        pytest.param(r"(?m)^It", id="a line begins"),
+        pytest.param(r"^It", id="the answer begins"),
+        pytest.param(r"[[I]le", id="a bracket in a class is a bracket"),
+        pytest.param(r"(?P<a>s).*?(?P=a)", id="a group is referred to by name"),
+        pytest.param(r"(?<!The )capital", id="what stands before"),
+        pytest.param(r"(?x) Paris  # the city", id="spaces and comments"),
+        pytest.param(r"[a-z--[aeiou]]", id="no set operations"),
+        pytest.param(r"\w{5}\.", id="a counted repetition"),
+        pytest.param(r"(?>P+)aris", id="an atomic group"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Possible (nested|set):FutureWarning")
+def test_regex__finds_what_re_finds(text: str) -> None:
+    check_pattern(text)
+
+    assert (check_text(pattern(text), ANSWER) is PASSED) == bool(re.search(text, ANSWER))
+
+
 @pytest.mark.parametrize(
     "asked",
     [
         pytest.param(pattern(r"^(a|a)*$"), id="a pattern"),
         pytest.param(pattern(r"^(a|a)*$", negate=True), id="a negated pattern"),
-        pytest.param(schema({"pattern": r"^(a|a)*$"}), id="a pattern of a schema"),
+        pytest.param(schema({"items": {"pattern": r"^(a|a)*$"}}), id="a pattern of a schema"),
+        pytest.param(schema({"items": {"patternProperties": {r"^(a|a)*$": {}}}}),
+                     id="a pattern for names"),
+        pytest.param(schema({"items": {"patternProperties": {r"^(a|a)*$": {}},
+                                       "additionalProperties": False}}),
+                     id="a pattern for the names that are no others"),
+        pytest.param(schema({"items": {"additionalProperties": False,
+                                       "patternProperties": {r"^(a|a)*$": {}}}}),
+                     id="a pattern that is looked at for other names first"),
+        pytest.param(schema({"items": {"allOf": [{"patternProperties": {r"^(a|a)*$": {}}}],
+                                       "unevaluatedProperties": False}}),
+                     id="a pattern for names that are evaluated elsewhere"),
     ],
-)
+)  # fmt: skip
 def test_pattern_without_end__is_stopped_and_passes_nobody(
     asked: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "PATTERN_SECONDS", 0.1)
     began = time.monotonic()
+    endless = "a" * 60 + "!"
+    said = [{endless: 1}, endless] if "Properties" in str(asked.json_schema) else [endless]
 
-    verdict = check_text(asked, '"' + "a" * 60 + '!"' if asked.json_schema else "a" * 60 + "!")
+    verdict = check_text(asked, json.dumps(said) if asked.json_schema else endless)
 
     assert verdict is UNKNOWN
+    assert time.monotonic() - began < 5
+
+
+def test_patterns_of_a_schema__have_one_time_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "PATTERN_SECONDS", 0.5)
+    began = time.monotonic()
+    slow = {"anyOf": [{"items": {"pattern": r"^(a|a)*$"}}]}
+
+    verdict = check_text(schema(slow), json.dumps(["a" * 20 + "!"] * 1000))
+
+    assert verdict is UNKNOWN
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param("```json\n" + " " * 200_000, id="spaces and no end"),
+        pytest.param("`" * 200_000 + "\n", id="nothing but marks"),
+        pytest.param("```\n" * 50_000 + "a" * 1_000_000, id="fence after fence"),
+    ],
+)
+def test_code_fence__is_looked_for_in_one_pass(answer: str) -> None:
+    began = time.monotonic()
+
+    assert check_text(schema({}), answer) is FAILED
     assert time.monotonic() - began < 5
 
 
@@ -129,6 +206,29 @@ def test_pattern_without_end__is_stopped_and_passes_nobody(
         pytest.param(schema({}), "NaN", FAILED, id="a number that JSON has not"),
         pytest.param(schema({}), "[" * 100_000, FAILED, id="nested without end"),
         pytest.param(schema({}), "1" * 10_000, FAILED, id="a number without end"),
+        pytest.param(schema({}), "1e400", FAILED, id="a number that is infinite"),
+        pytest.param(schema({}), "-1e400", FAILED, id="a number that is infinite, below zero"),
+        pytest.param(schema({"multipleOf": 0.01}), "1" * 400, FAILED,
+                     id="a number that is too large to be reckoned with"),
+        pytest.param(schema({"multipleOf": 0.01}), "0.5", PASSED, id="a multiple"),
+        pytest.param(schema(NUMBER), 'Say `n`:\n```json\n{"n": 1}\n  ```', PASSED,
+                     id="a fence behind other marks"),
+        pytest.param(schema(NUMBER), '````json\n{"n": 1}\n````', PASSED, id="a longer fence"),
+        pytest.param(schema(NUMBER), '```json {"n": 1}```', FAILED, id="a fence on one line"),
+        pytest.param(schema(NUMBER), '```json\n{"n": 1}', FAILED, id="a fence that never ends"),
+        pytest.param(schema({"patternProperties": {"^n": {"type": "integer"}}}),
+                     '{"n1": 1, "a": "b"}', PASSED, id="names by a pattern"),
+        pytest.param(schema({"patternProperties": {"^n": {"type": "integer"}}}),
+                     '{"n1": "1"}', FAILED, id="not what names by a pattern may be"),
+        pytest.param(schema({"patternProperties": {"^n": {}}}), "7", PASSED,
+                     id="names are of groups only"),
+        pytest.param(schema(CLOSED), '{"n1": 1, "a": 1}', PASSED, id="no other names"),
+        pytest.param(schema(CLOSED), '{"n1": 1, "b": 1}', FAILED, id="another name"),
+        pytest.param(schema(CLOSED), "[1]", PASSED, id="no names at all"),
+        pytest.param(schema({**CLOSED, "additionalProperties": {"type": "integer"}}),
+                     '{"b": 1}', PASSED, id="another name of the right type"),
+        pytest.param(schema({"properties": {"a": {}}, "unevaluatedProperties": False}),
+                     '{"b": 1}', FAILED, id="a name that nothing evaluates"),
         pytest.param(schema({"pattern": "^a"}), '"abc"', PASSED, id="a pattern"),
         pytest.param(schema({"pattern": "^b"}), '"abc"', FAILED, id="another pattern"),
         pytest.param(schema({"pattern": "^b"}), "7", PASSED, id="a pattern is for text only"),
@@ -150,7 +250,7 @@ def test_pattern_without_end__is_stopped_and_passes_nobody(
         ),
         pytest.param(schema(NUMBER, negate=True), "no JSON", PASSED, id="must not be so"),
     ],
-)
+)  # fmt: skip
 def test_json_schema__allows_the_json_of_the_answer(
     asked: Check, answer: str, verdict: Verdict
 ) -> None:
@@ -189,6 +289,28 @@ def test_multiple_choice__is_right_with_the_right_letter() -> None:
 @pytest.mark.parametrize("fits", [True, False, None])
 def test_empty_answer__never_passes_a_negated_check(answer: str, fits: bool | None) -> None:  # noqa: FBT001
     assert conclude(pattern("x", negate=True), answer, fits=fits) is FAILED
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "broken"),
+    [
+        pytest.param(contains("key", negate=True), "The key", True, id="a text is said"),
+        pytest.param(contains("key", negate=True), "The k", False, id="it is not said yet"),
+        pytest.param(contains("key"), "The", False, id="what must be said may still come"),
+        pytest.param(pattern(r"\d{4}", negate=True), "It is 1234", True, id="a pattern is found"),
+        pytest.param(pattern(r"^yes$", negate=True), "yes", False, id="a pattern for the end"),
+        pytest.param(pattern(r"\bkey\b", negate=True), "my key", False, id="a word may go on"),
+        pytest.param(pattern(r"\bkey\b", negate=True), "my key is", True, id="a word is over"),
+        pytest.param(exact("yes", negate=True), "yes", False, id="the whole may be another"),
+        pytest.param(schema({}, negate=True), "1", False, id="JSON may go on"),
+    ],
+)
+def test_beginning_of_an_answer__tells_what_was_said_and_must_not_be(
+    asked: Check,
+    part: str,
+    broken: bool,  # noqa: FBT001
+) -> None:
+    assert is_broken_by(asked, part) is broken
 
 
 @pytest.mark.parametrize(

@@ -75,12 +75,24 @@ def test_amounts__are_means_over_the_samples_of_answered_items() -> None:
     assert result.message == "1 time for an answer over"
 
 
+def test_amounts__leave_out_attacks_that_never_ended() -> None:
+    found = progress(2)
+    broken = Sample(Silence.TIMEOUT, (Verdict.FAILED,), ItemResult.WRONG, ("the key is",))
+    found.take(0, ItemResult.WRONG, [broken])
+    found.take(1, ItemResult.CORRECT, [answered(ItemResult.CORRECT, 2, 1.0)])
+
+    result = completed(assignment(2), found, late=False)
+
+    assert (result.seconds.count, result.output_tokens.count) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("samples", "reason"),
     [
         pytest.param([Silence.BUSY], "server busy or broken", id="nobody answered"),
         pytest.param([Reply("a", 1, 1.0)], "answer not judged", id="nobody could tell"),
         pytest.param([Reply("a", 1, 1.0), Silence.SHAPE], "no chat completion", id="one of two"),
+        pytest.param([Reply(" ", 0, 1.0)], "empty answer", id="nothing was said"),
     ],
 )
 def test_reason__says_why_an_item_has_no_result(samples: list[Any], reason: str) -> None:

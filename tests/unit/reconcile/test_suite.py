@@ -1,12 +1,16 @@
 """What the status of an EvaluationSuite says."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from rocksteady import conventions
+from rocksteady.api.suite_validation import validate_suite
 from rocksteady.ports import Key, Manifest
+from rocksteady.reconcile import evaluations
+from rocksteady.reconcile import suite as reconcile_of_suite
 from rocksteady.reconcile.suite import reconcile_suite
 from rocksteady.resources import kinds
 from tests.builders import NAMESPACE, NOW
@@ -108,3 +112,25 @@ async def test_suite__that_cannot_be_run_says_why(
 
 async def test_suite__that_is_gone_needs_nothing() -> None:
     assert await reconcile_suite(KEY, FakeCluster(), NOW, RecordingObserver()) == (None, "gone")
+
+
+async def test_suite__is_checked_in_a_thread_while_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """10,000 items take seconds, in which every other object would wait."""
+    threads: list[bool] = []
+
+    def checked(*args: Any, **more: Any) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return validate_suite(*args, **more)
+
+    monkeypatch.setattr(evaluations, "validate_suite", checked)
+    monkeypatch.setattr(reconcile_of_suite, "validate_suite", checked)
+    cluster = FakeCluster()
+    cluster.put(by_config_map())
+    cluster.put(items(LINE))
+
+    status = await status_of(cluster)
+
+    assert status["itemCount"] == 1
+    assert threads == [False, False, False], "alone, with its items, and for its warnings"

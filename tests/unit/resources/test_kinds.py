@@ -37,6 +37,7 @@ def test_kind_of__refuses_what_is_not_owned() -> None:
         pytest.param(kinds.CONFIG_MAP, kinds.DEPLOYMENT, id="configuration before its pods"),
         pytest.param(kinds.NETWORK_POLICY, kinds.DEPLOYMENT, id="a policy before its pods"),
         pytest.param(kinds.SERVICE, kinds.HTTP_ROUTE, id="a backend before its route"),
+        pytest.param(kinds.HTTP_ROUTE, kinds.JOB, id="what serves before what asks"),
     ],
 )
 def test_owned__are_applied_in_order(first: Kind, second: Kind) -> None:

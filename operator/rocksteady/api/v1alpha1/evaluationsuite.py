@@ -73,6 +73,7 @@ class ItemSource(ApiModel):
             "minProperties": 1,
             **crd(
                 stored_defaults=False,
+                unquoted=True,  # also where a question stands in the place of a name
                 rules=[
                     cel(
                         "(has(self.inline) ? 1 : 0) + (has(self.configMap) ? 1 : 0)"

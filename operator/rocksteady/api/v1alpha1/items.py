@@ -180,7 +180,8 @@ class Item(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=crd(
-            rules=[cel("has(self.prompt) != has(self.messages)", "give either prompt or messages")]
+            rules=[cel("has(self.prompt) != has(self.messages)", "give either prompt or messages")],
+            unquoted=True,
         )
     )
 

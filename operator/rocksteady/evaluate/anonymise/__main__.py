@@ -40,7 +40,7 @@ def anonymise_file(source: Path, target: Path, load: Callable[[], Finder]) -> st
     Raises:
         EvaluationError: The file is wrong, or cannot be read or written.
     """
-    items = read_item_file(source, quoted=False)
+    items = read_item_file(source)
     done = anonymise(items, load())
     lines = "".join(f"{json.dumps(item.written(), sort_keys=True)}\n" for item in done.items)
     try:

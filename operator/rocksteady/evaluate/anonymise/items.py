@@ -68,7 +68,7 @@ def anonymise(items: Sequence[Item], find: Finder) -> Anonymised:
     for place, item in enumerate(items, start=1):
         entry, kinds = _anonymised(item.written(), find)
         found.update(kinds)
-        again, errors = read_item(entry, quoted=False)
+        again, errors = read_item(entry)
         if again is None:
             said = f"{errors[0].path}: {errors[0].message}"
             raise EvaluationError(f"item {place} of the file, once anonymised: {said}")
