@@ -151,8 +151,8 @@ def _check_references(schema: Any, path: str) -> Iterator[FieldError]:
             if isinstance(target, str) and not target.startswith("#"):
                 yield FieldError(
                     path,
-                    f"has a {key} that leads out of it: nothing is fetched, so put it into $defs"
-                    " and refer to it by #/$defs/<name>",
+                    "refers to another document: nothing is fetched, so put it into $defs and refer"
+                    " to it by #/$defs/<name>",
                 )
         for part in schema.values():
             yield from _check_references(part, path)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
 from rocksteady.api.v1alpha1.items import CheckType, Item
-from rocksteady.api.v1alpha1.runner import ModelEndpoint, Runner
+from rocksteady.api.v1alpha1.runner import ModelEndpoint, Runner, RunnerType
 from rocksteady.api.v1alpha1.schema import ApiModel
 
 
@@ -86,7 +86,8 @@ def may_roll_back(spec: EvaluationSuiteSpec, items: Sequence[Item] | None) -> bo
     """False when a failed suite only holds a rollout, whatever `spec.evaluations[].action` says.
 
     So it is when a model is among the judges: it errs in ways that no statistics of the items sees,
-    and another model behind its address changes every verdict.
+    and another model behind its address changes every verdict. Who judges the tasks of Inspect is
+    not to be seen: its model_graded scorers ask a model, by default the very one that is judged.
 
     Args:
         spec: Valid.
@@ -94,7 +95,7 @@ def may_roll_back(spec: EvaluationSuiteSpec, items: Sequence[Item] | None) -> bo
             that need one.
     """
     if items is None:
-        return spec.judge is None
+        return spec.judge is None and spec.runner.type is not RunnerType.INSPECT
     return not any(check.type is CheckType.MODEL_GRADED for item in items for check in item.checks)
 
 

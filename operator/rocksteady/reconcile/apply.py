@@ -318,7 +318,7 @@ async def _prune(
     for (kind_name, name), live in reversed(tuple(snapshot.live.objects.items())):
         if (kind_name, name) in keep or "deletionTimestamp" in live["metadata"]:
             continue
-        is_evaluation = _is_evaluation(live)
+        is_evaluation = conventions.LABEL_CONTENT in (live["metadata"].get("labels") or {})
         # While an attempt runs, nobody reads the suites of the spec whose contents these are.
         if plan.course.is_open and is_evaluation and kind_name != kinds.JOB.kind:
             continue

@@ -13,7 +13,7 @@ from rocksteady.api.suite_content import (
 )
 from rocksteady.api.suite_validation import validate_suite
 from tests.cases.manifests import DIGEST, SUITE, build
-from tests.cases.suites import CONFIG_MAP, CUSTOM, ENDPOINT, HARNESS, INLINE, item
+from tests.cases.suites import CONFIG_MAP, CUSTOM, ENDPOINT, HARNESS, INLINE, INSPECT, item
 
 ITEMS = [item(id="a"), item(id="b"), item(id="c", prompt="Which river?")]
 JUDGE = {**ENDPOINT, "apiKeySecretRef": {"name": "evaluation-judge", "key": "token"}}
@@ -181,6 +181,11 @@ SIMILAR = item({"type": "Similarity", "texts": ["Po"], "minSimilarityPercent": "
         ),
         pytest.param(
             {"spec.items": None, "spec.runner": HARNESS}, True, id="tasks, without a judge of ours"
+        ),
+        pytest.param(
+            {"spec.items": None, "spec.runner": INSPECT},
+            False,
+            id="tasks whose scorer may ask the model about itself",
         ),
     ],
 )
