@@ -7,12 +7,19 @@ again, for stable too.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rocksteady.api.v1alpha1.evaluationsuite import EvaluationSuiteSpec
 from rocksteady.api.v1alpha1.items import CheckType, Item
 from rocksteady.api.v1alpha1.runner import ModelEndpoint, Runner, RunnerType
 from rocksteady.api.v1alpha1.schema import ApiModel
+
+INSPECT_EXACT_SCORERS: Final = frozenset(
+    {"answer", "choice", "exact", "f1", "includes", "match", "pattern"}
+)
+"""Scorers of inspect_ai that compare texts and ask no model.
+
+Source: UKGovernmentBEIS/inspect_ai:src/inspect_ai/scorer/__init__.py, 0.3.285."""
 
 
 def suite_content(
@@ -86,8 +93,9 @@ def may_roll_back(spec: EvaluationSuiteSpec, items: Sequence[Item] | None) -> bo
     """False when a failed suite only holds a rollout, whatever `spec.evaluations[].action` says.
 
     So it is when a model is among the judges: it errs in ways that no statistics of the items sees,
-    and another model behind its address changes every verdict. Who judges the tasks of Inspect is
-    not to be seen: its model_graded scorers ask a model, by default the very one that is judged.
+    and another model behind its address changes every verdict. The model_graded scorers of Inspect
+    ask a model, by default the very one that is judged; which one a task has is not to be seen, so
+    that a suite must name one that asks nobody.
 
     Args:
         spec: Valid.
@@ -95,8 +103,13 @@ def may_roll_back(spec: EvaluationSuiteSpec, items: Sequence[Item] | None) -> bo
             that need one.
     """
     if items is None:
-        return spec.judge is None and spec.runner.type is not RunnerType.INSPECT
+        return spec.judge is None and not _may_judge_itself(spec.runner)
     return not any(check.type is CheckType.MODEL_GRADED for item in items for check in item.checks)
+
+
+def _may_judge_itself(runner: Runner) -> bool:
+    scorer = runner.inspect.scorer if runner.inspect else None
+    return runner.type is RunnerType.INSPECT and scorer not in INSPECT_EXACT_SCORERS
 
 
 def in_order(items: Sequence[Item]) -> list[Item]:

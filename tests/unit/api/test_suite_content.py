@@ -187,6 +187,14 @@ SIMILAR = item({"type": "Similarity", "texts": ["Po"], "minSimilarityPercent": "
             False,
             id="tasks whose scorer may ask the model about itself",
         ),
+        pytest.param(
+            {
+                "spec.items": None,
+                "spec.runner": {**INSPECT, "inspect": {**INSPECT["inspect"], "scorer": "includes"}},
+            },
+            True,
+            id="tasks whose scorer compares texts",
+        ),
     ],
 )
 def test_may_roll_back__is_for_suites_that_no_model_judges(
