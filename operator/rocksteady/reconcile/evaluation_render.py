@@ -71,18 +71,25 @@ def _results(snapshot: Snapshot, course: Course) -> Iterator[Manifest]:
     by_place: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for run, seen in snapshot.observation.runs.items():
         kept = kept_part(seen)
-        if kept is not None:
+        if kept is not None and _is_kept(snapshot, course, run):
             by_place[run.revision, run.content][run.part] = kept
-    revisions = {*snapshot.observation.revisions, *snapshot.observation.workloads}
     for (revision, content), results in sorted(by_place.items()):
-        if revision in revisions and content in course.contents:
-            yield build_results(snapshot.owner, revision, content, results)
+        yield build_results(snapshot.owner, revision, content, results)
+
+
+def _is_kept(snapshot: Snapshot, course: Course, run: Run) -> bool:
+    seen = snapshot.observation
+    is_on_record = run.revision in seen.revisions or run.revision in seen.workloads
+    return is_on_record and run.content in course.contents
 
 
 def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Manifest]:
-    """The Jobs of runs that are wanted, and of those whose result is not kept yet."""
-    runs = snapshot.observation.runs
-    told = (run for run, seen in runs.items() if seen.result is not None and not seen.is_kept)
+    """The Jobs of runs that are wanted, and of those whose result is to be kept and is not yet."""
+    told = (
+        run
+        for run, seen in snapshot.observation.runs.items()
+        if seen.result is not None and not seen.is_kept and _is_kept(snapshot, course, run)
+    )
     for run in sorted({*course.runs, *told}):
         live = snapshot.live.find(kinds.JOB, _name_of(snapshot, run))
         if live is not None:
