@@ -1,6 +1,6 @@
 """Which runs of suites there should be now, and what is kept of an attempt's evaluations."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from rocksteady.analysis.item_results import pack
@@ -14,7 +14,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 )
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout.evaluating import Asked, Evaluated
-from rocksteady.rollout.evaluation_runs import Run
+from rocksteady.rollout.evaluation_runs import Run, RunSeen
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.moves import EVALUATING
 from rocksteady.rollout.observation import Observation
@@ -39,8 +39,9 @@ def runs_for(
 ) -> tuple[Run, ...]:
     """The runs that there should be now.
 
-    A revision is asked once requests can reach it. A run that failed is left out for a pass once
-    it may be tried again, so that its Job goes and another can come.
+    A revision is asked once requests can reach it; what has begun goes on, also when they cannot
+    for a while, as when the run itself loads its only replica. A run that must be asked again is
+    left out for a pass once it may be, so that its Job goes and another can come.
     """
     open_now = frozenset(stages)
     needs = (run for one in evaluated if one.test.stage in open_now for run in one.needs)
@@ -48,9 +49,21 @@ def runs_for(
 
 
 def _may_run(run: Run, seen: Observation) -> bool:
-    known = seen.runs.get(run)
-    if known is not None and known.is_due_again(seen.now):
-        return False
+    known = seen.runs.get(run, RunSeen())
+    due = known.is_due_again(seen.now)
+    if known.newest.has_job:
+        return not due
+    return _is_reached(run, seen) and (known.result is None or due)
+
+
+def _may_run_anew(run: Run, known: RunSeen, seen: Observation) -> bool:
+    """The same of a run whose result is good, and too old."""
+    if known.again is not None:
+        return _may_run(run, seen)
+    return not known.has_job and _is_reached(run, seen)
+
+
+def _is_reached(run: Run, seen: Observation) -> bool:
     return seen.addresses.get(run.revision, 0) > 0
 
 
@@ -78,8 +91,19 @@ def due_again(
                 runs.append(run)
             else:
                 waits.append(max(0.0, interval_seconds - age_seconds))
-    wanted = tuple(run for run in dict.fromkeys(runs) if _may_run(run, seen))
+    wanted = tuple(run for run in dict.fromkeys(runs) if _may_run_anew(run, seen.runs[run], seen))
     return wanted, min(waits, default=None)
+
+
+def retry_seconds(evaluated: Iterable[Evaluated], seen: Observation) -> float | None:
+    """In how many seconds the first run that came to nothing is tried again; None: there is none.
+
+    From 0.
+    """
+    needed = {run for one in evaluated for run in one.needs}
+    due = (seen.runs[run].due_at for run in needed if run in seen.runs)
+    waits = [max(0.0, (at - seen.now).total_seconds()) for at in due if at is not None]
+    return min(waits, default=None)
 
 
 def obstacle_of(
@@ -167,10 +191,10 @@ def _points(share: float | None) -> str | None:
 def needs_suites(seen: Observation) -> bool:
     """True when suites must be read.
 
-    Nothing is frozen of them; or what is was lost; or a run is in trouble, for which somebody may
-    have given it more time or memory.
+    Nothing is frozen of them; or what is was lost; or a run that came to nothing is about to be
+    tried again, for somebody may have given it more time or memory.
     """
-    if any(run.trouble is not None for run in seen.runs.values()):
+    if any(known.failures and known.is_due_again(seen.now) for known in _newest(seen)):
         return True
     attempts = [one for one in seen.attempts.values() if one.status.phase is not Phase.FINISHED]
     if not attempts:
@@ -180,6 +204,10 @@ def needs_suites(seen: Observation) -> bool:
         for one in attempts
         for test in one.spec.evaluations
     )
+
+
+def _newest(seen: Observation) -> Iterator[RunSeen]:
+    return (known.newest for known in seen.runs.values())
 
 
 def wanted_contents(
