@@ -14,7 +14,7 @@ from tests.fakes.evaluations import Answer, EvaluatedSimulation, failed, scores,
 from tests.fakes.rollouts import judged
 from tests.unit.reconcile.test_evaluations import evaluated, serving
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 DAILY = {"suite": "daily", "stage": "Scheduled", "intervalSeconds": 86400}
 FEW = "1" * 20 + "-" * 20
 """Half of the items without an answer."""
@@ -62,9 +62,10 @@ async def test_canary__of_which_too_few_items_were_answered_is_asked_again() -> 
     await simulation.until(lambda: simulation.open and simulation.hold == "EvaluationError")
     assert "only 20 of 40 items could be compared" in simulation.message("Stalled")
 
-    await simulation.run(280)
+    await simulation.run(240, every_seconds=60)
     assert runs_of(simulation, "llama:b") == 1, "after 5 minutes, not before"
-    attempt = await simulation.finished(3600)
+    await simulation.run(660, every_seconds=60)
+    attempt = await simulation.finished()
     assert simulation.outcomes == ["Promoted"]
     assert runs_of(simulation, "llama:b") == 3
     assert runs_of(simulation, "llama:a") == 1
@@ -288,8 +289,8 @@ async def test_run_that_always_fails__is_tried_ever_more_rarely_and_told_once() 
 async def test_failures__of_an_earlier_attempt_make_the_next_wait_no_longer() -> None:
     simulation = await serving(answers(b=[failed()] * 4))
     simulation.change(evaluated("llama:b"))
-    await simulation.until(lambda: runs_of(simulation, "llama:b") == 3, 3600)
-    await simulation.run(10)
+    await simulation.run(900, every_seconds=60)
+    assert runs_of(simulation, "llama:b") == 3
     canary = simulation.newest.spec.canary.hash
     simulation.annotate(abort=canary)
     await simulation.finished()
