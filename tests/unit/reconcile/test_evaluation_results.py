@@ -289,7 +289,7 @@ async def test_run_that_always_fails__is_tried_ever_more_rarely_and_told_once() 
 async def test_failures__of_an_earlier_attempt_make_the_next_wait_no_longer() -> None:
     simulation = await serving(answers(b=[failed()] * 4))
     simulation.change(evaluated("llama:b"))
-    await simulation.run(900, every_seconds=60)
+    await simulation.run(1140, every_seconds=60)
     assert runs_of(simulation, "llama:b") == 3
     canary = simulation.newest.spec.canary.hash
     simulation.annotate(abort=canary)
