@@ -60,6 +60,8 @@ MANAGED_SELECTOR: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 
 ANNOTATION_APPLIED: Final = f"{GROUP}/applied"
 """On owned objects: hash of the manifest that was applied; the same hash again costs no write."""
+ANNOTATION_CONTENT_HASH: Final = f"{GROUP}/suite-content-hash"
+"""On Jobs of evaluations: whole content hash of what is asked, of which the label has a part."""
 
 # Annotations that a person sets on an LLMDeployment; the operator never takes them away.
 ANNOTATION_PROMOTE: Final = f"{GROUP}/promote"

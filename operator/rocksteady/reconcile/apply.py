@@ -319,8 +319,9 @@ async def _prune(
         if (kind_name, name) in keep or "deletionTimestamp" in live["metadata"]:
             continue
         is_evaluation = conventions.LABEL_CONTENT in (live["metadata"].get("labels") or {})
-        # While an attempt runs, nobody reads the suites of the spec whose contents these are.
-        if plan.course.is_open and is_evaluation and kind_name != kinds.JOB.kind:
+        # While an attempt runs, and in the pass that ends it, nobody reads the suites of the spec
+        # whose contents these are.
+        if plan.course.attempt is not None and is_evaluation and kind_name != kinds.JOB.kind:
             continue
         if revision_of(live) in held and not is_evaluation:
             continue

@@ -74,21 +74,21 @@ def _results(snapshot: Snapshot, course: Course) -> Iterator[Manifest]:
     by_place: dict[tuple[str, str, str], dict[int, Mapping[str, Any]]] = defaultdict(dict)
     for run, known in seen.runs.items():
         kept = kept_by_hand(known) if run.request else kept_part(known)
-        if kept is not None and is_of_request(run, seen):
+        if kept is not None and is_of_request(run, seen) and _is_kept(snapshot, course, run):
             by_place[run.revision, run.content, run.request][run.part] = kept
     for (revision, content, request), results in sorted(by_place.items()):
-        if _is_kept(snapshot, course, revision, content):
-            yield build_results(snapshot.owner, revision, content, results, request)
+        yield build_results(snapshot.owner, revision, content, results, request)
 
 
-def _is_kept(snapshot: Snapshot, course: Course, revision: str, content: str) -> bool:
-    """True when results of a content on a revision are kept."""
+def _is_kept(snapshot: Snapshot, course: Course, run: Run) -> bool:
+    """True when what a run came to is kept: its revision is on record, and its content too."""
     seen = snapshot.observation
-    return revision in {*seen.revisions, *seen.workloads} and content in course.contents
+    is_on_record = run.revision in seen.revisions or run.revision in seen.workloads
+    return is_on_record and run.content in course.contents
 
 
 def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Manifest]:
-    """The Jobs of runs that are wanted, and of those whose result is not kept yet but will be."""
+    """The Jobs of runs that are wanted, and of those whose result is to be kept and is not yet."""
     seen = snapshot.observation
     told = (
         run
@@ -96,7 +96,7 @@ def _jobs(snapshot: Snapshot, course: Course, settings: Settings) -> Iterator[Ma
         if known.result is not None
         and not known.is_kept
         and is_of_request(run, seen)
-        and _is_kept(snapshot, course, run.revision, run.content)
+        and _is_kept(snapshot, course, run)
     )
     for run in sorted({*course.runs, *told}):
         live = snapshot.live.find(kinds.JOB, _name_of(snapshot, run))

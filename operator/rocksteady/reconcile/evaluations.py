@@ -20,7 +20,8 @@ from rocksteady.reconcile.snapshot import Live, revision_of
 from rocksteady.resources import kinds
 from rocksteady.resources.evaluation import Content, read_content
 from rocksteady.resources.owned import controller_of
-from rocksteady.rollout.evaluation_runs import Run, RunSeen
+from rocksteady.rollout.evaluation_again import has_too_few
+from rocksteady.rollout.evaluation_runs import FAILURES_KEPT, Failures, Run, RunSeen
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.runner_trouble import read_run
 from rocksteady.rollout.suites import Suite, SuiteSeen, named_suites
@@ -52,23 +53,32 @@ def read_kept(live: Live, pods: Sequence[Manifest]) -> Kept:
         run = run_of(job)
         if run is not None:
             uid = job["metadata"]["uid"]
-            runs[run] = read_run(job, [pod for pod in pods if _is_of(pod, uid)])
+            told = read_run(job, [pod for pod in pods if _is_of(pod, uid)])
+            runs[run] = _with_failures(replace(told, has_job=True, content_hash=_hash_of(job)))
     for config_map in live.of_kind(kinds.CONFIG_MAP):
         short = _label(config_map, conventions.LABEL_CONTENT)
         content = read_content(config_map) if short else None
         if short and content is not None and content.content_hash.startswith(short):
             contents[short] = content
         for run, kept in _kept_results(config_map, short):
-            runs[run] = _newest(kept, runs.get(run))
+            runs[run] = _merged(kept, runs.get(run))
     return Kept(contents, runs)
 
 
 def kept_part(seen: RunSeen) -> dict[str, Any] | None:
-    """A result as it is kept; None: there is none."""
-    if seen.result is None or seen.ended_at is None:
-        return None
-    told = seen.result.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return {"endedAt": seen.ended_at.isoformat(), "result": told}
+    """A result as it is kept, and since when asking came to nothing; None: there is neither."""
+    kept: dict[str, Any] = {}
+    if seen.result is not None and seen.ended_at is not None:
+        told = seen.result.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        kept = {"endedAt": seen.ended_at.isoformat(), "result": told}
+        if seen.content_hash:
+            kept["contentHash"] = seen.content_hash
+    failures = seen.newest.failures
+    if failures is not None:
+        trouble = failures.trouble
+        said = {"reason": trouble.reason, "message": trouble.message} if trouble else {}
+        kept["failures"] = {"at": [at.isoformat() for at in failures.times], **said}
+    return kept or None
 
 
 def kept_by_hand(seen: RunSeen) -> dict[str, Any] | None:
@@ -90,32 +100,78 @@ def _kept_results(config_map: Manifest, content: str | None) -> Iterator[tuple[R
     for part, text in (config_map.get("data") or {}).items():
         try:
             yield Run(revision, content, int(part), request or ""), _read_part(json.loads(text))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, IndexError):
             continue  # somebody edited it: it is run again
 
 
 def _read_part(kept: Mapping[str, Any]) -> RunSeen:
     """What `kept_part` and `kept_by_hand` wrote."""
-    ended = kept.get("endedAt")
-    ended_at = None if ended is None else datetime.fromisoformat(ended)
     if "trouble" in kept:
         trouble = Finding(str(kept["trouble"]["reason"]), str(kept["trouble"]["message"]))
-        return RunSeen(None, ended_at, trouble, is_kept=True)
+        ended = kept.get("endedAt")
+        return RunSeen(None, None if ended is None else _time(ended), trouble, is_kept=True)
+    failures = _read_failures(kept["failures"]) if "failures" in kept else None
+    failed = None
+    if failures is not None:
+        failed = RunSeen(ended_at=failures.times[-1], trouble=failures.trouble, failures=failures)
+    if failed is not None and "result" not in kept:
+        return failed
     result = RunResult.model_validate(kept["result"])
-    if ended_at is None or ended_at.tzinfo is None:
-        raise ValueError("a result was kept without the time when it came in")
-    return RunSeen(result, ended_at, is_kept=True)
+    ended_at = _time(kept["endedAt"])
+    found = RunSeen(result, ended_at, is_kept=True, content_hash=str(kept.get("contentHash", "")))
+    if failed is not None and failed.ended_at == ended_at:
+        return replace(found, failures=failures)
+    return replace(found, again=failed)
 
 
-def _newest(kept: RunSeen, job: RunSeen | None) -> RunSeen:
-    """A result that is kept, or that of a Job which has asked again since."""
+def _read_failures(kept: Mapping[str, Any]) -> Failures:
+    times = tuple(_time(at) for at in kept["at"])
+    if "reason" not in kept:
+        return Failures(times)
+    return Failures(times, Finding(str(kept["reason"]), str(kept["message"])))
+
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time was kept that could be of any zone")
+    return found
+
+
+def _merged(kept: RunSeen, job: RunSeen | None) -> RunSeen:
+    """What is kept, and what a Job tells that is there."""
     if job is None:
         return kept
-    if kept.ended_at is None:  # what was in its way when it was kept
+    if kept.result is not None and kept.ended_at == job.ended_at:
+        return replace(kept, has_job=True)  # it is the Job of this very result
+    job = _with_failures(job, kept.newest.failures)
+    if kept.result is None or kept.ended_at is None:
         return job
     if job.result is None:
         return replace(kept, again=job)
     return job if job.ended_at is not None and job.ended_at > kept.ended_at else kept
+
+
+def _with_failures(job: RunSeen, before: Failures | None = None) -> RunSeen:
+    """The same, with the tries in a row that came to nothing.
+
+    Args:
+        job: That runs, or ended.
+        before: As they are kept, those of this Job perhaps among them; None: none are.
+    """
+    if job.ended_at is None:
+        return replace(job, failures=before)
+    if job.result is not None and not has_too_few(job.result):
+        return replace(job, failures=None)
+    times = before.times if before is not None else ()
+    if job.ended_at not in times:
+        times = (*times, job.ended_at)[-FAILURES_KEPT:]
+    return replace(job, failures=Failures(times, job.trouble))
+
+
+def _hash_of(job: Manifest) -> str:
+    annotations = job["metadata"].get("annotations") or {}
+    return str(annotations.get(conventions.ANNOTATION_CONTENT_HASH, ""))
 
 
 def run_of(job: Manifest) -> Run | None:

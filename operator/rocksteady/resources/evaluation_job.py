@@ -121,7 +121,10 @@ def build_job(owner: Owner, content: Content, question: Question, images: Images
         }
     }
     name = job_name(owner, revision, short, part, request)
-    return owned_manifest(owner, kinds.JOB, name, body, labels=labels)
+    manifest = owned_manifest(owner, kinds.JOB, name, body, labels=labels)
+    # Labels and names hold 40 bits of it: a result of another content must be told from it.
+    manifest["metadata"]["annotations"][conventions.ANNOTATION_CONTENT_HASH] = content.content_hash
+    return manifest
 
 
 def _failure_rules(placed: PlacedItems | None) -> list[Json]:

@@ -18,6 +18,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 )
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
+from rocksteady.rollout.countable import countable, since_of
 from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
 from rocksteady.rollout.evaluation_by_hand import by_hand
 from rocksteady.rollout.evaluation_plan import (
@@ -26,6 +27,7 @@ from rocksteady.rollout.evaluation_plan import (
     open_stages,
     records_in_bake,
     records_of,
+    retry_seconds,
     runs_for,
     wanted_contents,
     without_content,
@@ -203,6 +205,8 @@ def _go_on(seen: Observation, base: Course, name: str, attempt: LLMRollout) -> C
     reading = seen.reading or Reading()
     spec = attempt.spec
     scores = Scores(reading.scores, seen.now.timestamp()) if seen.reading else None
+    since = since_of(attempt, seen.attempts.values())
+    seen = replace(seen, runs=countable(seen.runs, spec.evaluations, since))
     found = evaluate(spec.evaluations, spec.canary.hash, spec.stable.hash, seen.runs, scores)
     evaluated = without_content(found, seen)
     pods = {revision: workload.ready for revision, workload in seen.workloads.items()}
@@ -238,6 +242,7 @@ def _first(seen: Observation, base: Course, spec: LLMDeploymentSpec, target: str
     tests = freeze_tests(spec, seen.suites)
     if isinstance(tests, Finding):
         return replace(base, closed=tests)
+    seen = replace(seen, runs=countable(seen.runs, tests))
     evaluated = without_content(evaluate(tests, target, None, seen.runs), seen)
     return replace(
         base,
@@ -254,11 +259,14 @@ def _scheduled(seen: Observation, base: Course) -> Course:
     if seen.deployment is None or stable is None:
         return base
     tests = scheduled_tests(seen.deployment.spec, seen.suites)
-    evaluated = evaluate([test for test, _ in tests], stable, None, seen.runs)
+    judged_by = [test for test, _ in tests]
+    seen = replace(seen, runs=countable(seen.runs, judged_by))
+    evaluated = evaluate(judged_by, stable, None, seen.runs)
     first = runs_for(evaluated, EvaluationStage, seen)
     again, due_seconds = due_again(tests, stable, seen)
     runs = tuple(dict.fromkeys((*first, *again)))
-    return replace(base, evaluated=evaluated, runs=runs, due_seconds=due_seconds)
+    waits = [one for one in (due_seconds, retry_seconds(evaluated, seen)) if one is not None]
+    return replace(base, evaluated=evaluated, runs=runs, due_seconds=min(waits, default=None))
 
 
 def _begin(seen: Observation, base: Course) -> Course:

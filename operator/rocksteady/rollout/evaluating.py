@@ -24,6 +24,7 @@ from rocksteady.analysis.verdict import Verdict
 from rocksteady.api.run_result import Amounts, RunOutcome
 from rocksteady.api.v1alpha1.evaluationsuite import SuiteKind
 from rocksteady.api.v1alpha1.llmrollout import EvaluationTest
+from rocksteady.rollout.evaluation_again import hardly_answered, to_replace
 from rocksteady.rollout.evaluation_runs import Part, Run, Runs, RunSeen, items_of, part_of
 from rocksteady.rollout.finding import Finding
 
@@ -161,11 +162,31 @@ def evaluate_one(
             _check_meant(test, needed.values(), runs)
             _check_same(asked.values(), [runs[run] for run in needed.values()])
         except ValueError as error:
-            return Evaluated(test, Verdict.ERROR, f"{test.suite}: {error}")
+            found = Evaluated(test, Verdict.ERROR, f"{test.suite}: {error}")
+            told = {run: runs[run] for run in needed.values()}
+            return _asked_again(found, to_replace(told), runs)
         found = _judged(test, asked[canary], asked.get(stable or ""), part, rules)
         if found.verdict in {Verdict.PASSED, Verdict.FAILED}:
             return found
+    if found.verdict is Verdict.ERROR:
+        parts = range(1, max(1, len(test.looks)) + 1)
+        asked_all = (Run(one, test.content, part) for part in parts for one in compared)
+        return _asked_again(found, hardly_answered({run: runs[run] for run in asked_all}), runs)
     return found
+
+
+def _asked_again(found: Evaluated, again: Sequence[Run], runs: Runs) -> Evaluated:
+    """The same, with the runs whose results are of no use, and are replaced.
+
+    While only such are asked again that are older than the attempt, nothing is wrong yet.
+    """
+    known = [runs[run] for run in again]
+    trouble = next((one.again.obstacle for one in known if one.again and one.again.obstacle), None)
+    if trouble is None and known and all(one.is_from_before for one in known):
+        who = " and ".join(sorted({run.revision for run in again}))
+        said = f"{found.test.suite} is being asked again: {who}, since {found.message}"
+        return Evaluated(found.test, None, said, tuple(again))
+    return replace(found, needs=tuple(again), trouble=trouble)
 
 
 def _by_score(
@@ -228,14 +249,13 @@ def _usable(seen: RunSeen | None, part: Part) -> RunSeen:
 
 
 def _unfinished(test: EvaluationTest, missing: dict[Run, RunSeen], part: int) -> Evaluated:
-    trouble = next((seen.trouble for seen in missing.values() if seen.trouble), None)
+    trouble = next((seen.obstacle for seen in missing.values() if seen.obstacle), None)
     of = f", look {part} of {len(test.looks)}" if len(test.looks) > 1 else ""
     who = " and ".join(sorted(run.revision for run in missing))
     said = f"{test.suite} is being asked{of}: {who}"
     if trouble is not None:
-        return Evaluated(
-            test, Verdict.ERROR, f"{test.suite}: {trouble.message}", tuple(missing), trouble
-        )
+        said = f"{test.suite}: {trouble.message.rstrip('.')}"
+        return Evaluated(test, Verdict.ERROR, said, tuple(missing), trouble)
     return Evaluated(test, None, said, tuple(missing))
 
 
@@ -294,13 +314,23 @@ def _check_meant(test: EvaluationTest, needed: Iterable[Run], runs: Runs) -> Non
 
 
 def _check_same(asked: Iterable[Asked], runs: Iterable[RunSeen]) -> None:
-    """Only answers to the same items are compared."""
+    """Only answers to the same items are compared, and only as one program judges them.
+
+    Raises:
+        ValueError: They are of others.
+    """
     counts = {len(one.results) for one in asked}
-    digests = {seen.result.items_digest for seen in runs if seen.result} - {None}
+    told = [seen.result for seen in runs if seen.result]
+    digests = {result.items_digest for result in told} - {None}
+    runners = sorted({result.runner for result in told} - {""})
     if len(counts) > 1 or len(digests) > 1:
         raise ValueError(
             "canary and stable were not asked the same items: the items changed between the two"
             " runs. Pin them"
+        )
+    if len(runners) > 1:
+        raise ValueError(
+            f"canary and stable were asked by different runners: {' and '.join(runners)}"
         )
 
 

@@ -1,7 +1,6 @@
 """Which runs of suites there should be now, and what is kept of an attempt's evaluations."""
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 from rocksteady.analysis.item_results import pack
@@ -16,7 +15,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout.evaluating import Asked, Evaluated
 from rocksteady.rollout.evaluation_by_hand import open_request
-from rocksteady.rollout.evaluation_runs import RETRY_SECONDS, Run
+from rocksteady.rollout.evaluation_runs import Run, RunSeen
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.moves import EVALUATING
 from rocksteady.rollout.observation import Observation
@@ -41,27 +40,31 @@ def runs_for(
 ) -> tuple[Run, ...]:
     """The runs that there should be now.
 
-    A revision is asked once requests can reach it. A run that failed is left out for a pass once
-    it may be tried again, so that its Job goes and another can come.
+    A revision is asked once requests can reach it; what has begun goes on, also when they cannot
+    for a while, as when the run itself loads its only replica. A run that must be asked again is
+    left out for a pass once it may be, so that its Job goes and another can come.
     """
     open_now = frozenset(stages)
     needs = (run for one in evaluated if one.test.stage in open_now for run in one.needs)
-    runs = (run for run in dict.fromkeys(needs) if _may_run(run, seen))
-    return tuple(run for run in runs if not _told_just_now(run, seen))
-
-
-def _told_just_now(run: Run, seen: Observation) -> bool:
-    """True while a result of which nothing can be said is too new for another try."""
-    known = seen.runs.get(run)
-    if known is None or known.result is None or known.again or known.ended_at is None:
-        return False
-    return timedelta() <= seen.now - known.ended_at < timedelta(seconds=RETRY_SECONDS)
+    return tuple(run for run in dict.fromkeys(needs) if _may_run(run, seen))
 
 
 def _may_run(run: Run, seen: Observation) -> bool:
-    known = seen.runs.get(run)
-    if known is not None and known.is_due_again(seen.now):
-        return False
+    known = seen.runs.get(run, RunSeen())
+    due = known.is_due_again(seen.now)
+    if known.newest.has_job:
+        return not due
+    return _is_reached(run, seen) and (known.result is None or due)
+
+
+def _may_run_anew(run: Run, known: RunSeen, seen: Observation) -> bool:
+    """The same of a run whose result is good, and too old."""
+    if known.again is not None:
+        return _may_run(run, seen)
+    return not known.has_job and _is_reached(run, seen)
+
+
+def _is_reached(run: Run, seen: Observation) -> bool:
     return seen.addresses.get(run.revision, 0) > 0
 
 
@@ -85,8 +88,8 @@ def due_again(
         for run, known in seen.runs.items():
             if (run.revision, run.content, run.request) != (revision, test.content, ""):
                 continue
-            if known.retry_at is not None:
-                waits.append(max(0.0, (known.retry_at - seen.now).total_seconds()))
+            if known.newest.failures is not None and known.due_at is not None:
+                waits.append(max(0.0, (known.due_at - seen.now).total_seconds()))
             if known.ended_at is None or known.result is None:
                 continue
             left_seconds = interval_seconds - (seen.now - known.ended_at).total_seconds()
@@ -94,8 +97,19 @@ def due_again(
                 runs.append(run)
             else:
                 waits.append(left_seconds)
-    wanted = tuple(run for run in dict.fromkeys(runs) if _may_run(run, seen))
+    wanted = tuple(run for run in dict.fromkeys(runs) if _may_run_anew(run, seen.runs[run], seen))
     return wanted, min(waits, default=None)
+
+
+def retry_seconds(evaluated: Iterable[Evaluated], seen: Observation) -> float | None:
+    """In how many seconds the first run that came to nothing is tried again; None: there is none.
+
+    From 0.
+    """
+    needed = {run for one in evaluated for run in one.needs}
+    due = (seen.runs[run].due_at for run in needed if run in seen.runs)
+    waits = [max(0.0, (at - seen.now).total_seconds()) for at in due if at is not None]
+    return min(waits, default=None)
 
 
 def obstacle_of(
@@ -201,12 +215,13 @@ def _points(share: float | None) -> str | None:
 def needs_suites(seen: Observation) -> bool:
     """True when suites must be read.
 
-    Nothing is frozen of them; or what is was lost; or a run is in trouble, for which somebody may
-    have given it more time or memory; or a person asks for a run.
+    Nothing is frozen of them; or what is was lost; or a run that came to nothing is about to be
+    tried again, for somebody may have given it more time or memory; or a person asks for a run.
     """
     if open_request(seen) is not None:
         return True
-    if any(known.trouble is not None for run, known in seen.runs.items() if not run.request):
+    newest = (known.newest for run, known in seen.runs.items() if not run.request)
+    if any(known.failures and known.is_due_again(seen.now) for known in newest):
         return True
     attempts = [one for one in seen.attempts.values() if one.status.phase is not Phase.FINISHED]
     if not attempts:

@@ -10,8 +10,12 @@ from rocksteady.api.run_result import RunResult
 from rocksteady.rollout.finding import Finding
 
 RETRY_SECONDS: Final = 300
-"""After how long a run that failed is tried again: what was in the way may be gone. It goes on
-until the progress deadline of the attempt."""
+"""After how long a run that came to nothing is tried again, for what was in the way may be gone.
+Every further time in a row takes twice as long."""
+RETRY_SECONDS_MOST: Final = 3600
+"""The longest of these waits. Every wait ends in a run, for as long as something needs it."""
+FAILURES_KEPT: Final = 8
+"""Tries that are remembered; from the fifth on the wait is the longest."""
 _PLAIN: Final = {"1": ItemResult.CORRECT, "0": ItemResult.WRONG, "-": ItemResult.UNANSWERED}
 
 
@@ -34,6 +38,25 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Failures:
+    """Tries in a row that came to nothing.
+
+    Attributes:
+        times: When they ended, oldest first; one at least.
+        trouble: Why the last of them failed; None: it told a result with too few answers.
+    """
+
+    times: tuple[datetime, ...]
+    trouble: Finding | None = None
+
+    @property
+    def wait_seconds(self) -> int:
+        """How long after the last of them the next may begin."""
+        doublings: int = 2 ** (len(self.times) - 1)
+        return min(RETRY_SECONDS_MOST, RETRY_SECONDS * doublings)
+
+
+@dataclass(frozen=True)
 class RunSeen:
     """What is known of a run that was started.
 
@@ -42,7 +65,11 @@ class RunSeen:
         ended_at: When it ended; None: it runs.
         trouble: Why it does not start, or why it failed; None: it did not.
         is_kept: True when the result is kept where no Job is needed any more.
-        again: What is known of a Job that asks again, beside a result that is kept; None: none.
+        again: What is known of asking again, beside a result that is kept; None: nothing.
+        has_job: True while the Job is there that this was read from.
+        failures: Tries in a row up to now that came to nothing; None: the last one did not.
+        content_hash: Whole hash of the content that was asked; empty: it is not known.
+        is_from_before: True when it ended before the attempt began that looks at it.
     """
 
     result: RunResult | None = None
@@ -50,19 +77,41 @@ class RunSeen:
     trouble: Finding | None = None
     is_kept: bool = False
     again: "RunSeen | None" = None
+    has_job: bool = False
+    failures: Failures | None = None
+    content_hash: str = ""
+    is_from_before: bool = False
 
     @property
-    def retry_at(self) -> datetime | None:
-        """When it may be tried again; None: it did not fail."""
-        if self.again is not None:
-            return self.again.retry_at
-        if self.result is not None or self.ended_at is None:
+    def newest(self) -> "RunSeen":
+        """What is known of the last time that it was asked."""
+        return self.again or self
+
+    @property
+    def obstacle(self) -> Finding | None:
+        """Why there is no result yet, of the try before while it runs again; None: nothing is."""
+        return self.trouble or (self.failures.trouble if self.failures else None)
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it may be asked again, if it must be; None: it is being asked, or never was.
+
+        At once, when what it told does not count, or cannot be used and is older than the attempt.
+        A result without a failure that cannot be used is asked again as rarely as can be.
+        """
+        newest = self.newest
+        if newest.ended_at is None:
             return None
-        return self.ended_at + timedelta(seconds=RETRY_SECONDS)
+        if newest.is_from_before or (newest.result is None and newest.trouble is None):
+            return newest.ended_at
+        wait_seconds = RETRY_SECONDS if newest.trouble else RETRY_SECONDS_MOST
+        if newest.failures is not None:
+            wait_seconds = newest.failures.wait_seconds
+        return newest.ended_at + timedelta(seconds=wait_seconds)
 
     def is_due_again(self, now: datetime) -> bool:
-        """True when it failed so long ago that it may be tried again."""
-        return self.retry_at is not None and now >= self.retry_at
+        """True when it ended so long ago that it may be asked again, if it must be."""
+        return self.due_at is not None and now >= self.due_at
 
 
 Runs = Mapping[Run, RunSeen]

@@ -222,8 +222,10 @@ async def test_run_that_fails__holds_is_told_and_is_tried_again() -> None:
     await simulation.until(lambda: simulation.open and simulation.hold == "RunFailed")
     assert simulation.condition("Stalled") == ("True", "RunFailed")
     assert simulation.weight == 0
-    await simulation.until(lambda: simulation.hold == "RunTooSlow", 900)
-    await simulation.finished(3600)
+    await simulation.run(840, every_seconds=60)
+    await simulation.until(lambda: simulation.hold == "RunTooSlow", 200)
+    await simulation.run(1140, every_seconds=60)
+    await simulation.finished()
     assert simulation.outcomes == ["Promoted"], "an infrastructure failure is no score"
 
 

@@ -64,6 +64,15 @@ def test_replay__of_what_the_machine_recorded_is_equal(
     assert result.compared == len(story.suites)
 
 
+def test_replay__of_what_is_asked_again_for_too_few_answers_is_equal() -> None:
+    story = equal()
+    story.results = {A: "1" * 150, B: "1" * 100 + "-" * 50}
+    result = replay_evaluations(story.run(90).attempt)
+
+    assert result.evaluations[0].record.verdict == "Error"
+    assert (result.differs, result.compared) == (False, 1)
+
+
 def test_replay__of_what_is_being_asked_compares_nothing() -> None:
     story = equal()
     story.results = {A: "1" * 150}
