@@ -74,4 +74,4 @@ def test_evaluations__by_another_harness_pass_what_is_as_good_and_stop_what_is_w
     assert (second["outcome"], second["outcomeReason"]) == ("RolledBack", "EvaluationFailed")
     assert {one["weightPercent"] for one in second["decisions"]} == {0}
     said = second["decisions"][-1]["message"]
-    assert re.search(rf"{suite} \d+/20 .* correct against \d+/20 .* on stable", said), said
+    assert re.search(rf"{suite}: \d+/20 .* correct against \d+/20 .* on stable", said), said
