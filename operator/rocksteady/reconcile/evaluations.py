@@ -99,7 +99,7 @@ def _read_part(kept: Mapping[str, Any]) -> RunSeen:
     if failed is not None and "result" not in kept:
         return failed
     result = RunResult.model_validate(kept["result"])
-    ended_at = datetime.fromisoformat(kept["endedAt"])
+    ended_at = _read_time(kept["endedAt"])
     found = RunSeen(result, ended_at, is_kept=True, content_hash=str(kept.get("contentHash", "")))
     if failed is not None and failed.ended_at == ended_at:
         return replace(found, failures=failures)
@@ -107,10 +107,17 @@ def _read_part(kept: Mapping[str, Any]) -> RunSeen:
 
 
 def _read_failures(kept: Mapping[str, Any]) -> Failures:
-    times = tuple(datetime.fromisoformat(at) for at in kept["at"])
+    times = tuple(map(_read_time, kept["at"]))
     if "reason" not in kept:
         return Failures(times)
     return Failures(times, Finding(str(kept["reason"]), str(kept["message"])))
+
+
+def _read_time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time without a zone, which none of ours is")
+    return found
 
 
 def _merged(kept: RunSeen, job: RunSeen | None) -> RunSeen:
