@@ -123,7 +123,7 @@ def build_job(owner: Owner, content: Content, question: Question, images: Images
     name = job_name(owner, revision, short, part, request)
     manifest = owned_manifest(owner, kinds.JOB, name, body, labels=labels)
     # Labels and names hold 40 bits of it: a result of another content must be told from it.
-    manifest["metadata"]["annotations"][conventions.ANNOTATION_CONTENT_HASH] = content.content_hash
+    manifest["metadata"]["annotations"][conventions.ANNOTATION_CONTENT_HASH] = question.content_hash
     return manifest
 
 
