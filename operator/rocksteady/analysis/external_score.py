@@ -3,10 +3,14 @@
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Final
 
 from rocksteady.analysis.evaluation_rules import EvaluationRules
 from rocksteady.analysis.evaluation_wording import percent, share
 from rocksteady.analysis.verdict import Verdict
+
+CLOCK_SKEW_SECONDS: Final = 60.0
+"""How far the clocks of two machines may be apart."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,11 @@ def _trouble(
     if not all(map(math.isfinite, numbers)) or not 0 <= found.score <= 1 or numbers[2] < 0:
         return f"the score of {whose} is no number from 0 to 100"
     age_seconds = now_seconds - found.completed_at_seconds
+    if age_seconds < -CLOCK_SKEW_SECONDS:
+        return (
+            f"the score of {whose} is from {-age_seconds:.0f} s in the future: completedQuery must"
+            " give Unix time in seconds"
+        )
     if age_seconds > age_max_seconds:
         return (
             f"the score of {whose} is {age_seconds:.0f} s old, and {age_max_seconds:.0f} s are"

@@ -343,6 +343,9 @@ def _judged(
     judgements = _judgements(test, canary, stable, look)
     worst = min(judgements, key=lambda one: _WORST_FIRST.index(one.verdict))
     verdict, message = worst.verdict, worst.sentence
+    if verdict is Verdict.FAILED and stable is not None and judgements[0] is not worst:
+        # Under the floor, and not shown to be worse than what serves: going back would help nobody.
+        verdict = Verdict.INCONCLUSIVE
     grown = _grown(test, canary, stable) if verdict is Verdict.PASSED else ""
     if grown:
         # It costs too much to be promoted, and is no worse: nothing is condemned.

@@ -94,7 +94,7 @@ async def test_run_that_tells_of_other_items__is_no_result_and_is_asked_again() 
     simulation.answer = answer
     simulation.change(evaluated("llama:b"))
     await simulation.until(lambda: simulation.open and simulation.hold == "ResultUnreadable")
-    await simulation.finished(3600)
+    await simulation.run(3 * 3600, 300)  # each is asked again an hour later
     assert simulation.outcomes == ["Promoted"]
     assert simulation.asked.count("llama:b 0+40") == 3
 

@@ -28,7 +28,7 @@ def environment(env: list[dict[str, Any]], **spec: Any) -> list[dict[str, Any]]:
     content = Content(
         "golden", content_hash(suite, None), suite, has_items=False, task_files=("a",)
     )
-    question = Question(revision=A, model="chat", part=1, first_item=0, items=40)
+    question = Question(A, "chat", part=1, first_item=0, items=40, content_hash="f" * 64)
     job = build_job(Owner(NAMESPACE, NAME, UID), content, question, Images("example/a:1", ""))
     found: list[dict[str, Any]] = job["spec"]["template"]["spec"]["containers"][0]["env"]
     return found
