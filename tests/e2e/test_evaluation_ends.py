@@ -70,7 +70,7 @@ def model(namespace: str, name: str, build: int, wrong_percent: int) -> Manifest
             "minStepSeconds": 5,
             "keepStableSeconds": 5,
         },
-        args=[*args, "--token-milliseconds", "0", "--first-token-milliseconds", "1"],
+        args=[*args, "--token-milliseconds", "0.01", "--first-token-milliseconds", "1"],
         replicas=1,
     )
     made["spec"]["engine"]["env"] = [{"name": "BUILD", "value": str(build)}]
