@@ -1,7 +1,6 @@
 """The rules of an attempt that rest on evaluations; `rollout.machine` says when they are asked."""
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Final
 
 from rocksteady.api.v1alpha1.evaluationsuite import SuiteKind
@@ -50,7 +49,4 @@ def _evaluation(
     if obstacle is None:
         return None
     waits = obstacle.reason == EVALUATING
-    message = obstacle.message
-    move = hold(attempt.status, facts.now, obstacle.reason, message, stalled=not waits)
-    # What could not be asked, or shows too little, condemns nobody: not by the deadline either.
-    return replace(move, sampling=True)
+    return hold(attempt.status, facts.now, obstacle.reason, obstacle.message, stalled=not waits)

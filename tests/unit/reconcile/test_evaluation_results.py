@@ -12,7 +12,7 @@ from rocksteady.rollout.moves import Action
 from tests.builders import NAMESPACE
 from tests.fakes.evaluations import Answer, EvaluatedSimulation, failed, scores, suite, told
 from tests.fakes.rollouts import judged
-from tests.unit.reconcile.test_evaluations import evaluated, serving
+from tests.unit.reconcile.test_evaluations import evaluated, serving, serving_file
 
 pytestmark = pytest.mark.timeout(120)
 DAILY = {"suite": "daily", "stage": "Scheduled", "intervalSeconds": 86400}
@@ -129,15 +129,15 @@ async def test_runners__that_never_agree_hold_and_each_is_asked_again_once_an_ho
 async def test_digests__that_changed_between_the_runs_ask_the_older_one_again() -> None:
     digests = {"llama:a": ["a" * 64, "b" * 64], "llama:b": ["b" * 64]}
 
-    def answer(image: str, first: int, count: int) -> Any:
+    def answer(image: str, first: int, _: int) -> Any:
         digest = digests[image].pop(0)
-        return told("1" * count, first).model_copy(update={"items_digest": digest})
+        return told("1" * 200, first).model_copy(update={"items_digest": digest})
 
-    simulation = await serving(answer)
+    simulation = await serving_file(answer)
     simulation.change(evaluated("llama:b"))
     await simulation.finished()
     assert simulation.outcomes == ["Promoted"]
-    assert simulation.asked == ["llama:a 0+40", "llama:b 0+40", "llama:a 0+40"]
+    assert simulation.asked == ["llama:a 0+0", "llama:b 0+0", "llama:a 0+0"]
 
 
 # --- whose results count
