@@ -142,6 +142,8 @@ def _merged(kept: RunSeen, job: RunSeen | None) -> RunSeen:
     """What is kept, and what a Job tells that is there."""
     if job is None:
         return kept
+    if kept.is_kept and kept.trouble is not None and kept.ended_at is not None:
+        return replace(kept, again=job)  # a person has been told of it, and asks again or not
     if kept.result is not None and kept.ended_at == job.ended_at:
         return replace(kept, has_job=True)  # it is the Job of this very result
     job = _with_failures(job, kept.newest.failures)
