@@ -10,7 +10,7 @@ from rocksteady.api.v1alpha1.items import Item
 from rocksteady.api.v1alpha1.llmrollout import LLMRollout
 from rocksteady.cli.evaluation_results import KeptResults
 from rocksteady.cli.screen import harmless
-from rocksteady.rollout.evaluating import Asked
+from rocksteady.rollout.evaluated import Asked
 from rocksteady.rollout.evaluation_results import (
     Comparison,
     check_same_items,

@@ -19,7 +19,8 @@ from rocksteady.api.v1alpha1.llmrollout import (
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.api.v1alpha1.status import RefusedRevision
 from rocksteady.rollout.countable import countable, since_of
-from rocksteady.rollout.evaluating import Evaluated, Scores, evaluate
+from rocksteady.rollout.evaluated import Evaluated, Scores
+from rocksteady.rollout.evaluating import evaluate
 from rocksteady.rollout.evaluation_by_hand import by_hand
 from rocksteady.rollout.evaluation_plan import (
     due_again,

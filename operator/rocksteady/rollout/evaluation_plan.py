@@ -13,7 +13,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
     Phase,
 )
 from rocksteady.api.v1alpha1.policy import EvaluationStage
-from rocksteady.rollout.evaluating import Asked, Evaluated
+from rocksteady.rollout.evaluated import Asked, Evaluated
 from rocksteady.rollout.evaluation_by_hand import open_request
 from rocksteady.rollout.evaluation_runs import Run, RunSeen
 from rocksteady.rollout.finding import Finding

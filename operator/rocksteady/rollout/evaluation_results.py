@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from rocksteady.analysis.item_results import ItemResult, unpack
 from rocksteady.analysis.paired import Changed, changed
 from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord, LLMRollout
-from rocksteady.rollout.evaluating import Asked, asked_of
+from rocksteady.rollout.evaluated import Asked
+from rocksteady.rollout.evaluating import asked_of
 from rocksteady.rollout.evaluation_runs import Run, Runs
 
 _LONG_AGO = datetime.fromtimestamp(0, UTC)

@@ -9,7 +9,8 @@ from decimal import Decimal
 from rocksteady.analysis.item_results import ItemResult, unpack
 from rocksteady.api.v1alpha1.llmrollout import EvaluationRecord, LLMRollout
 from rocksteady.rollout.course import Course
-from rocksteady.rollout.evaluating import Evaluated, evaluate
+from rocksteady.rollout.evaluated import Evaluated
+from rocksteady.rollout.evaluating import evaluate
 from rocksteady.rollout.evaluation_plan import records_of
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Observation

@@ -16,7 +16,7 @@ from rocksteady.api.v1alpha1.llmrollout import (
     LLMRolloutStatus,
     Phase,
 )
-from rocksteady.rollout.evaluating import Evaluated
+from rocksteady.rollout.evaluated import Evaluated
 from rocksteady.rollout.evaluation_plan import open_stages
 from rocksteady.rollout.evaluation_runs import Run
 

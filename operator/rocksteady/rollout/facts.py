@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rocksteady.analysis.verdict import SignalJudgement
-from rocksteady.rollout.evaluating import Evaluated
+from rocksteady.rollout.evaluated import Evaluated
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.observation import Workload
 from rocksteady.rollout.reading import Gate, Trip

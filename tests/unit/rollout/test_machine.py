@@ -10,7 +10,7 @@ from rocksteady.analysis.verdict import SignalJudgement, Verdict
 from rocksteady.api.v1alpha1.llmrollout import EvaluationTest, Outcome, Phase
 from rocksteady.api.v1alpha1.policy import EvaluationStage
 from rocksteady.rollout import machine
-from rocksteady.rollout.evaluating import Evaluated
+from rocksteady.rollout.evaluated import Evaluated
 from rocksteady.rollout.finding import Finding
 from rocksteady.rollout.machine import advance
 from rocksteady.rollout.moves import Action, Move
